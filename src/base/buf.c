@@ -1,0 +1,88 @@
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void buf_done(struct buf *b)
+{
+	free(b->p);
+	*b = BUF_INIT(b->max);
+}
+
+void buf_clear(struct buf *b)
+{
+	b->n = 0;
+	b->overflowed = false;
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+	if (b->overflowed || n > b->max - b->n) {
+		b->overflowed = true;
+		return NULL;
+	}
+	if (n > b->cap - b->n) {
+		size_t cap = MAX(b->cap * 2, MAX(b->n + n, (size_t)64));
+		b->cap = MIN(cap, b->max);
+		b->p = xrealloc(b->p, b->cap);
+	}
+	return b->p ? b->p + b->n : NULL;
+}
+
+void buf_add(struct buf *b, str s)
+{
+	char *at = s.n ? buf_reserve(b, s.n) : NULL;
+	if (!at)
+		return;
+	memcpy(at, s.p, s.n);
+	b->n += s.n;
+}
+
+void buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, str_from(&c, 1));
+}
+
+void buf_add_u64(struct buf *b, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	buf_add(b, str_from(digits + at, sizeof digits - at));
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	buf_vprintf(b, format, args);
+	va_end(args);
+}
+
+void buf_vprintf(struct buf *b, const char *format, va_list args)
+{
+	va_list again;
+	va_copy(again, args);
+	int n = vsnprintf(NULL, 0, format, args);
+	/* vsnprintf writes a closing NUL, for which room is needed and then not counted. */
+	size_t max = b->max;
+	b->max = max < SIZE_MAX ? max + 1 : max;
+	char *at = n >= 0 ? buf_reserve(b, (size_t)n + 1) : NULL;
+	b->max = max;
+	if (at) {
+		vsnprintf(at, (size_t)n + 1, format, again);
+		b->n += (size_t)n;
+	}
+	va_end(again);
+}
+
+void buf_consume(struct buf *b, size_t n)
+{
+	ASSERT(n <= b->n);
+	b->n -= n;
+	if (b->n)
+		memmove(b->p, b->p + n, b->n);
+}

@@ -1,0 +1,42 @@
+/*
+ * buf.h: a byte buffer that grows up to a stated maximum.
+ *
+ * Appending never fails in the middle of a sequence: once something did not fit, the buffer is
+ * marked overflowed, further appends do nothing, and the caller checks once at the end.
+ */
+#pragma once
+
+#include "base/str.h"
+
+#include <stdarg.h>
+
+struct buf {
+	char *p;         /* owned; NULL while nothing is stored */
+	size_t n;        /* bytes stored */
+	size_t cap;      /* bytes allocated */
+	size_t max;      /* never grows beyond this */
+	bool overflowed; /* sticky, until buf_clear() */
+};
+
+#define BUF_INIT(maximum) ((struct buf){ .max = (maximum) })
+
+static inline str buf_str(const struct buf *b)
+{
+	return (str){ b->p ? b->p : "", b->n };
+}
+
+void buf_done(struct buf *b);  /* frees; the buffer can be used again */
+void buf_clear(struct buf *b); /* empties, keeps the memory */
+
+/* Room for n more bytes at b->p + b->n; the caller then adds what it wrote to b->n. NULL, and
+ * overflowed, beyond the maximum. */
+char *buf_reserve(struct buf *b, size_t n);
+
+void buf_add(struct buf *b, str s);
+void buf_add_char(struct buf *b, char c);
+void buf_add_u64(struct buf *b, uint64_t value); /* in decimal */
+void buf_printf(struct buf *b, const char *format, ...) PRINTF(2, 3);
+void buf_vprintf(struct buf *b, const char *format, va_list args) PRINTF(2, 0);
+
+/* Removes the first n bytes (n <= b->n). */
+void buf_consume(struct buf *b, size_t n);

@@ -1,0 +1,356 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/config_table.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const struct config *parse(const char *text, struct err *err)
+{
+	return config_parse(str_from_z(text), STR("postern.conf"), STR("/etc/postern"), err);
+}
+
+static const struct config *parse_good(const char *text)
+{
+	struct err err = { "" };
+	const struct config *config = parse(text, &err);
+	if (!config)
+		fail_msg("%s", err.text);
+	return config;
+}
+
+static void assert_str(str s, const char *expected)
+{
+	assert_int_equal(s.n, strlen(expected));
+	assert_string_equal(s.p, expected);
+}
+
+#define HOST "hostname = \"mx1.example.org\";\n"
+
+static void test_defaults(void **state)
+{
+	const struct config *c = parse_good(HOST);
+	assert_str(c->hostname, "mx1.example.org");
+	assert_str(c->file, "postern.conf");
+	assert_str(c->text, HOST);
+	assert_str(c->data_dir, "/var/lib/postern");
+	assert_str(c->tls.certificate, "/var/lib/postern/tls/fullchain.pem");
+	assert_int_equal(c->log.level, LOG_LEVEL_INFO);
+	assert_int_equal(c->log.format, CONFIG_LOG_AUTO);
+	assert_int_equal(c->smtp.listen.n, 1);
+	assert_str(c->smtp.listen.items[0].text, "[::]:25");
+	assert_int_equal(c->smtp.max_message_size, 50 << 20);
+	assert_int_equal(c->smtp.max_recipients, 1000);
+	assert_int_equal(c->smtp.max_errors, 20);
+	assert_int_equal(c->smtp.max_hops, 50);
+	assert_int_equal(c->smtp.bare_newline, CONFIG_BARE_NEWLINE_REFUSE);
+	assert_true(c->smtp.starttls);
+	assert_int_equal(c->smtp.proxy_from.n, 0);
+	assert_int_equal(c->smtp.xclient_from.n, 0);
+	assert_int_equal(c->smtp.command_timeout, SECONDS(300));
+	assert_int_equal(c->smtp.data_timeout, SECONDS(180));
+	assert_int_equal(c->smtp.data_end_timeout, SECONDS(600));
+	assert_int_equal(c->lmtp.listen.n, 0);
+	assert_int_equal(c->imap.listen.n, 0);
+	assert_str(c->imap.listen_tls.items[0].text, "[::]:993");
+	assert_int_equal(c->imap.plaintext_login_from.n, 0);
+	assert_int_equal(c->imap.idle_timeout, SECONDS(1800));
+	assert_int_equal(c->tls.minimum, CONFIG_TLS_1_2);
+	assert_str(c->directory.detail_separator, "+");
+	assert_int_equal(c->supervisor.restart_delay, MILLISECONDS(100));
+	assert_int_equal(c->supervisor.shutdown_grace, SECONDS(10));
+	config_unref(c);
+}
+
+static void test_values(void **state)
+{
+	const struct config *c =
+		parse_good("hostname = \"MX.example.org\"; # the name\n"
+			   "data_dir = \"../var\";\n"
+			   "log: { level = \"debug\"; format = \"json\"; };\n"
+			   "smtp: {\n"
+			   "  listen = [ \"127.0.0.1:2525\", \"[::1]:2525\" ];\n"
+			   "  max_message_size = 1000000; max_errors = 3;\n"
+			   "  bare_newline = \"normalize\"; starttls = false;\n"
+			   "  proxy_from = ( \"10.0.0.0/8\", \"::1\" );\n"
+			   "  command_timeout = \"1500ms\";\n"
+			   "};\n"
+			   "lmtp: { listen = \"unix:lmtp.sock\"; };\n"
+			   "imap: { listen = [ \"[::]:143\", \"0.0.0.0:143\" ]; };\n"
+			   "tls: { key = \"/etc/ssl/key.pem\"; minimum = \"1.3\"; };\n"
+			   "directory: { detail_separator = \"\"; };\n");
+	assert_str(c->hostname, "MX.example.org");
+	assert_str(c->data_dir, "/etc/postern/../var");
+	assert_str(c->tls.key, "/etc/ssl/key.pem");
+	assert_str(c->tls.certificate, "/etc/postern/../var/tls/fullchain.pem");
+	assert_int_equal(c->tls.minimum, CONFIG_TLS_1_3);
+	assert_int_equal(c->log.level, LOG_LEVEL_DEBUG);
+	assert_int_equal(c->log.format, CONFIG_LOG_JSON);
+	assert_int_equal(c->smtp.listen.n, 2);
+	assert_str(c->smtp.listen.items[1].text, "[::1]:2525");
+	assert_int_equal(c->smtp.max_message_size, 1000000);
+	assert_int_equal(c->smtp.max_errors, 3);
+	assert_int_equal(c->smtp.bare_newline, CONFIG_BARE_NEWLINE_NORMALIZE);
+	assert_false(c->smtp.starttls);
+	assert_int_equal(c->smtp.proxy_from.n, 2);
+	assert_int_equal(c->smtp.command_timeout, MILLISECONDS(1500));
+	assert_str(c->lmtp.listen.items[0].text, "unix:/etc/postern/../var/lmtp.sock");
+	assert_string_equal(
+		c->lmtp.listen.items[0].address.local.sun_path, "/etc/postern/../var/lmtp.sock");
+	assert_true(c->imap.listen.items[0].v6_only);
+	assert_false(c->imap.listen.items[1].v6_only);
+	assert_str(c->directory.detail_separator, "");
+	config_unref(c);
+}
+
+static void test_errors(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+		/* syntax */
+		{ "hostname = ;", "postern.conf:1: syntax error" },
+		{ HOST "\n\nsmtp: {", "postern.conf:4: syntax error" },
+		{ HOST "hostname = \"b.example.org\";", "postern.conf:2: duplicate setting name" },
+		{ HOST "@include \"other.conf\"", "postern.conf:2: @include is not supported" },
+		{ HOST "log: {\n level = \"info;\n};\n\n", "postern.conf:3: a text begins here" },
+		{ HOST "/* forgotten\n\n", "postern.conf:2: a comment begins here" },
+		{ HOST "/* @include */ # @include\n// \" @include\nsmtp: { x = \"@include \\\" "
+		       "/*\"; };",
+			"postern.conf:4: unknown key \"smtp.x\"" },
+		/* what is required */
+		{ "", "postern.conf: hostname is missing" },
+		/* unknown keys */
+		{ HOST "smpt: { };",
+			"postern.conf:2: unknown key \"smpt\"; did you mean \"smtp\"?" },
+		{ HOST "host_name = \"x\";",
+			"unknown key \"host_name\"; did you mean \"hostname\"?" },
+		{ HOST "smtp: {\n\n max_mesage_size = \"1M\"; };",
+			"postern.conf:4: unknown key \"smtp.max_mesage_size\"; did you mean "
+			"\"max_message_size\"?" },
+		{ HOST "smtp: { lisetn = []; };", "did you mean \"listen\"?" },
+		{ HOST "smtp: { Max_Errors = 1; };", "did you mean \"max_errors\"?" },
+		{ HOST "imap: { max_hops = 1; };", "it belongs into smtp: { … };" },
+		{ HOST "max_hops = 1;", "it belongs into smtp: { … };" },
+		{ HOST "tls: { hostname = \"x\"; };", "it belongs to the top of the file" },
+		{ HOST "tls: { zzzzzzzzzzzz = 1; };", "known here: certificate, key, minimum" },
+		{ HOST "zzzzzzzzzzzzzzz = 1;", "known here: hostname, data_dir, log, smtp, " },
+		/* shapes */
+		{ HOST "smtp = 5;", "postern.conf:2: smtp is a section: write smtp: { … };" },
+		{ HOST "data_dir = 5;", "data_dir: expected a text in quotes" },
+		{ HOST "data_dir: { };", "data_dir: expected a text in quotes" },
+		{ HOST "smtp: { max_errors = \"20\"; };", "expected a number, without quotes" },
+		{ HOST "smtp: { max_errors = 2.5; };", "expected a number, without quotes" },
+		{ HOST "smtp: { starttls = \"true\"; };",
+			"expected true or false, without quotes" },
+		{ HOST "smtp: { starttls = 1; };", "expected true or false, without quotes" },
+		{ HOST "smtp: { listen = 25; };", "smtp.listen: expected a list of addresses" },
+		{ HOST "smtp: { listen = [ 25 ]; };", "smtp.listen: expected a list of addresses" },
+		{ HOST "smtp: { proxy_from = [ 25 ]; };", "expected a list of networks" },
+		{ HOST "tls: { minimum = 1.2; };", "tls.minimum: expected a text in quotes" },
+		/* values */
+		{ "hostname = \"-x.example.org\";",
+			"\"-x.example.org\" is not the name of a host" },
+		{ "hostname = \"a..b\";", "is not the name of a host" },
+		{ "hostname = \"a.b.\";", "is not the name of a host" },
+		{ "hostname = \"192.0.2.1\";", "is not the name of a host" },
+		{ "hostname = \"b\xc3\xbc.example\";", "is not the name of a host" },
+		{ "hostname = \"a\\x01b\";", "control character" },
+		{ "hostname = \"\\xff\";", "not UTF-8" },
+		{ HOST "data_dir = \"\";", "data_dir: a path is missing" },
+		{ HOST "log: { level = \"verbose\"; };",
+			"postern.conf:2: log.level: \"verbose\" is not \"error\", \"warning\", "
+			"\"info\" or "
+			"\"debug\"" },
+		{ HOST "smtp: { max_errors = 0; };",
+			"smtp.max_errors: 0 is too small: from 1 to 1000 is possible" },
+		{ HOST "smtp: { max_errors = 1001; };", "1001 is too large" },
+		{ HOST "smtp: { max_errors = -1; };", "\"-1\" is not a whole number" },
+		{ HOST "smtp: { max_message_size = \"2G\"; };", "2G is too large: from 64K to 1G" },
+		{ HOST "smtp: { max_message_size = \"50 M\"; };", "\"50 M\" is not a size" },
+		{ HOST "smtp: { max_message_size = \"99999999999999999999G\"; };",
+			"is not a size" },
+		{ HOST "smtp: { max_message_size = \"\"; };", "is not a size" },
+		{ HOST "smtp: { command_timeout = 300; };",
+			"\"300\" is not a duration with its unit" },
+		{ HOST "smtp: { command_timeout = \"5min\"; };", "is not a duration" },
+		{ HOST "smtp: { command_timeout = \"2h\"; };", "2h is too large: from 1s to 1h" },
+		{ HOST "imap: { idle_timeout = \"29m\"; };", "29m is too small: from 30m" },
+		{ HOST "directory: { detail_separator = \"+-\"; };",
+			"too long: at most 1 character" },
+		{ HOST "smtp: {\n listen = [ \"*:25\",\n \"localhost:25\" ]; };",
+			"postern.conf:3: smtp.listen: \"localhost:25\" is not a listen address" },
+		{ HOST "smtp: { listen = [ \"*:25\", \"127.0.0.1:25\" ]; };",
+			"\"*:25\" and \"127.0.0.1:25\" cannot both be served" },
+		{ HOST "imap: { listen = [ \"127.0.0.1:25\" ]; };",
+			"smtp.listen \"[::]:25\" and imap.listen \"127.0.0.1:25\" cannot both be "
+			"served" },
+		{ HOST "smtp: { xclient_from = [ \"10.0.0.1/8\" ]; };",
+			"smtp.xclient_from: \"10.0.0.1/8\" has bits set beyond its prefix" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct err err = { "" };
+		assert_null(parse(rows[i].text, &err));
+		if (!strstr(err.text, rows[i].message))
+			fail_msg("expected \"%s\", got \"%s\"", rows[i].message, err.text);
+	}
+	struct err err;
+	assert_null(config_parse(STR("hostname = \"a\";\0"), STR("f"), STR("/"), &err));
+	assert_string_equal(err.text, "f: holds a NUL byte: not a text file");
+}
+
+static void test_several_errors(void **state)
+{
+	struct err err;
+	assert_null(parse("hostnam = \"a\";\nsmtp: { max_errors = 0; };\n", &err));
+	assert_non_null(strstr(err.text, "hostname is missing"));
+	assert_non_null(strstr(err.text, "(and 2 more)"));
+}
+
+static void test_every_prefix(void **state)
+{
+	struct buf sample = BUF_INIT(65536);
+	config_write_sample(&sample);
+	for (size_t n = 0; n < sample.n; n += 1 + n / 200) {
+		struct err err = { "" };
+		const struct config *c =
+			config_parse(str_first(buf_str(&sample), n), STR("f"), STR("/"), &err);
+		assert_true(c || str_starts(str_from_z(err.text), STR("f:")));
+		config_unref(c);
+	}
+	buf_done(&sample);
+}
+
+/* The sample is every default, written out: it must mean the same as nothing. */
+static void test_sample_is_default(void **state)
+{
+	struct buf sample = BUF_INIT(65536);
+	config_write_sample(&sample);
+	struct err err = { "" };
+	const struct config *written =
+		config_parse(buf_str(&sample), STR("f"), STR("/etc/postern"), &err);
+	if (!written)
+		fail_msg("%s", err.text);
+	const struct config *silent = parse_good(HOST);
+	for (size_t i = 0; i < config_key_count; i++) {
+		const struct config_key *key = &config_keys[i];
+		if (!key->name)
+			continue;
+		char path[CONFIG_PATH_SIZE], line[CONFIG_PATH_SIZE];
+		snprintf(line, sizeof line, "%s = ", key->name);
+		assert_true(str_find(buf_str(&sample), str_from_z(line)) >= 0);
+		const char *a = (const char *)written + key->offset;
+		const char *b = (const char *)silent + key->offset;
+		config_key_path(key, path);
+		bool same = true;
+		if (key->type <= CONFIG_FILE)
+			same = str_equal(
+				*(const str *)(const void *)a, *(const str *)(const void *)b);
+		else if (key->type == CONFIG_BOOL)
+			same = *a == *b;
+		else if (key->type == CONFIG_CHOICE)
+			same = memcmp(a, b, sizeof(int)) == 0;
+		else if (!config_type_is_list(key->type))
+			same = memcmp(a, b, 8) == 0;
+		if (!same)
+			fail_msg("%s differs", path);
+	}
+	config_unref(written);
+	config_unref(silent);
+	buf_done(&sample);
+}
+
+static void assert_file_is(const char *name, str expected)
+{
+	const char *root = getenv("SRCDIR");
+	char path[4096];
+	snprintf(path, sizeof path, "%s/%s", root ? root : "../..", name);
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	char *text = xmalloc(expected.n + 2);
+	size_t n = fread(text, 1, expected.n + 2, f);
+	fclose(f);
+	bool same = str_equal(str_from(text, n), expected);
+	free(text);
+	if (!same)
+		fail_msg("%s is not what config.def says; write it anew with `postern check "
+			 "--defaults` "
+			 "or `--manual`",
+			path);
+}
+
+static void test_documents(void **state)
+{
+	struct buf text = BUF_INIT(131072);
+	config_write_sample(&text);
+	assert_file_is("doc/postern.conf.sample", buf_str(&text));
+	buf_clear(&text);
+	config_write_manual(&text);
+	assert_file_is("doc/man/postern.conf.5", buf_str(&text));
+	buf_done(&text);
+}
+
+static void test_load(void **state)
+{
+	char directory[] = "/tmp/postern-config-XXXXXX";
+	assert_non_null(mkdtemp(directory));
+	char path[64];
+	snprintf(path, sizeof path, "%s/p.conf", directory);
+	struct err err = { "" };
+	assert_null(config_load(path, &err));
+	assert_non_null(strstr(err.text, "p.conf: cannot be read: No such file"));
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(HOST "data_dir = \"data\";", f);
+	fclose(f);
+	const struct config *c = config_load(path, &err);
+	assert_non_null(c);
+	char expected[64];
+	snprintf(expected, sizeof expected, "%s/data", directory);
+	assert_str(c->data_dir, expected);
+	/* What a role is handed means the same. */
+	const struct config *again = config_parse(c->text, c->file, c->base_dir, &err);
+	assert_non_null(again);
+	assert_str(again->data_dir, expected);
+	config_unref(config_ref(again));
+	config_unref(again);
+	config_unref(c);
+	config_unref(NULL);
+	assert_null(config_load(directory, &err));
+	unlink(path);
+	rmdir(directory);
+}
+
+static void test_too_large(void **state)
+{
+	char *text = xmalloc(CONFIG_TEXT_MAX + 1);
+	memset(text, '\n', CONFIG_TEXT_MAX + 1);
+	struct err err;
+	assert_null(config_parse(str_from(text, CONFIG_TEXT_MAX + 1), STR("f"), STR("/"), &err));
+	assert_string_equal(err.text, "f: is larger than 1 MiB");
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_several_errors),
+		cmocka_unit_test(test_every_prefix),
+		cmocka_unit_test(test_sample_is_default),
+		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_too_large),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

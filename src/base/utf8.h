@@ -1,0 +1,18 @@
+/*
+ * utf8.h: UTF-8 as RFC 3629 defines it: no surrogates, no overlong forms, nothing above U+10FFFF.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+bool utf8_valid(str s);
+
+/* True where s has no byte above 127. */
+bool ascii_only(str s);
+
+/* Decodes the first character into *out and returns its length in bytes, 1 to 4; on invalid or
+ * truncated input returns 0. */
+size_t utf8_decode(str s, uint32_t *out);
+
+/* Appends the character; U+FFFD in place of a surrogate or anything beyond U+10FFFF. */
+void utf8_encode(struct buf *b, uint32_t c);

@@ -1,0 +1,34 @@
+/*
+ * sandbox.h: what a role may still do once it has started. Everything not named is refused.
+ *
+ * Three layers, each of which holds by itself: no-new-privs, Landlock for files, seccomp for system
+ * calls. A role that makes a call which its filter does not know is killed, and the supervisor logs
+ * that. Under AddressSanitizer, which needs calls of its own, such a call is only logged by the
+ * kernel.
+ */
+#pragma once
+
+#include "base/err.h"
+
+enum sandbox_access {
+	SANDBOX_READ,   /* files and directories below may be read */
+	SANDBOX_CREATE, /* files may be made without a name (O_TMPFILE), read and written */
+	SANDBOX_WRITE,  /* files may be read, written, made and removed */
+};
+
+struct sandbox_path {
+	char path[1024];
+	enum sandbox_access access;
+};
+
+struct sandbox {
+	struct sandbox_path paths[8];
+	size_t path_count;
+	bool files; /* opens files at all: the calls for that are let through */
+};
+
+/* The directory `below` in `base` ("": base itself), and all in it. It must be there. */
+void sandbox_allow(struct sandbox *s, str base, const char *below, enum sandbox_access access);
+
+/* For good. *out_partial is what the kernel lacks ("Landlock"), or NULL. */
+int sandbox_enter(const struct sandbox *s, const char **out_partial, struct err *err) MUST_USE;
