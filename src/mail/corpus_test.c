@@ -1,0 +1,134 @@
+/* Every message of the shared material: the part tree is consistent, and what is made of it is
+ * valid IMAP. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "mail/check.h"
+#include "mail/match.h"
+#include "mail/section.h"
+#include "mail/structure.h"
+#include "mail/summary.h"
+
+#include <fts.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FILE_MAX = 64 * 1024 * 1024 };
+
+/* The folder of the unpacked material, or "" where there is none. */
+static void find_material(char *out, size_t size)
+{
+	const char *shared = getenv("POSTERN_SHARED"), *root = getenv("SRCDIR");
+	char command[4096];
+	snprintf(command, sizeof command, "cd '%s' && test -x '%s/data/unpack' && '%s/data/unpack'",
+		root ? root : ".", shared ? shared : "../shared", shared ? shared : "../shared");
+	out[0] = '\0';
+	FILE *pipe = popen(command, "r");
+	while (pipe && fgets(out, (int)size, pipe))
+		out[strcspn(out, "\n")] = '\0';
+	if (!pipe || pclose(pipe) != 0)
+		out[0] = '\0';
+}
+
+static void read_file(const char *path, struct buf *out)
+{
+	buf_clear(out);
+	FILE *f = fopen(path, "rb");
+	assert_non_null(f);
+	char *at;
+	size_t n = 0;
+	do {
+		out->n += n;
+		at = buf_reserve(out, 65536);
+		assert_non_null(at);
+		n = fread(at, 1, 65536, f);
+	} while (n);
+	fclose(f);
+}
+
+static void report(const char *path, const char *wrong)
+{
+	if (wrong) {
+		print_message("%s: %s\n", path, wrong);
+		fail();
+	}
+}
+
+/* Sections that have to agree with the tree. */
+static void check_sections(str message, const struct mime_tree *tree)
+{
+	struct buf scratch CLEANUP(buf_done) = BUF_INIT(FILE_MAX);
+	str header, text, part;
+	struct mail_section s = { .kind = MAIL_SECTION_HEADER };
+	assert_true(mail_section_get(message, NULL, &s, &scratch, &header));
+	s.kind = MAIL_SECTION_TEXT;
+	assert_true(mail_section_get(message, NULL, &s, &scratch, &text));
+	assert_int_equal(header.n + text.n, message.n);
+	assert_ptr_equal(tree->parts[0].body.p, text.p);
+	uint32_t one = 1;
+	s = (struct mail_section){ .kind = MAIL_SECTION_ALL, .path = &one, .path_n = 1 };
+	assert_true(mail_section_get(message, tree, &s, &scratch, &part));
+	assert_true(check_inside(part, message));
+}
+
+static void check_message(const char *path, str message)
+{
+	struct mime_tree tree CLEANUP(mime_done);
+	mime_parse(message, MIME_LIMITS, &tree);
+	report(path, check_tree(&tree));
+	check_sections(message, &tree);
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(SUMMARY_ARENA_MAX);
+	struct mail_summary summary;
+	mail_summary(&arena, message, &summary);
+	report(path, check_envelope_text(summary.envelope));
+	report(path, check_body_text(summary.body, false));
+	report(path, check_body_text(summary.bodystructure, true));
+	struct match *m = match_new(STR("a needle that is not in this haystack"));
+	if (match_in_header(m, message) || match_in_body(m, &tree))
+		print_message("%s has the needle\n", path);
+	match_free(m);
+}
+
+static size_t check_folder(const char *root, const char *folder)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/%s", root, folder);
+	char *const paths[] = { path, NULL };
+	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	assert_non_null(fts);
+	struct buf bytes CLEANUP(buf_done) = BUF_INIT(FILE_MAX);
+	size_t n = 0;
+	for (FTSENT *e; (e = fts_read(fts)) != NULL;) {
+		if (e->fts_info != FTS_F)
+			continue;
+		read_file(e->fts_path, &bytes);
+		check_message(e->fts_path, buf_str(&bytes));
+		n++;
+	}
+	fts_close(fts);
+	return n;
+}
+
+static void test_material(void **state)
+{
+	char root[4096];
+	find_material(root, sizeof root);
+	if (!root[0]) {
+		print_message("skipped: the shared material is absent\n");
+		skip();
+	}
+	/* Files that are no messages have to be survived as well. */
+	static const char *const folders[] = { "mime", "mail", "bounces" };
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++)
+		print_message("%s: %zu files\n", folders[i], check_folder(root, folders[i]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_material) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
