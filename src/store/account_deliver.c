@@ -1,0 +1,255 @@
+/*
+ * account_deliver.c: adding messages: many in one transaction, three statements each.
+ *
+ * Uids and body ids for the whole batch are taken first, in one statement for each mailbox and one
+ * for the account.
+ */
+#include "store/account_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What one mailbox gets from the batch. */
+struct target {
+	uint64_t mailbox;
+	uint32_t count, next_uid, uidvalidity;
+	struct mailbox_tally tally;
+};
+
+struct batch {
+	struct account *a;
+	struct account_delivery *items;
+	size_t count;
+	struct target *targets; /* owned */
+	size_t target_count;
+	size_t *target_of; /* owned: index of each item's target */
+	char *buffer;      /* owned: one piece of a body */
+	size_t buffer_size;
+	uint64_t modseq, next_body;
+	int64_t now;
+};
+
+static uint64_t total_size(const struct account_delivery *d)
+{
+	return d->prefix.n + d->body_size;
+}
+
+static int batch_init(struct batch *b, struct err *err)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		const struct account_delivery *d = &b->items[i];
+		if (d->body_size > ACCOUNT_MESSAGE_MAX || total_size(d) > ACCOUNT_MESSAGE_MAX)
+			return err_set(err, EFBIG, "the message is larger than 4 GiB");
+		b->buffer_size = MAX(b->buffer_size, (size_t)total_size(d));
+	}
+	b->buffer_size = MIN(b->buffer_size, (size_t)ACCOUNT_CHUNK_SIZE);
+	b->buffer = xmalloc(MAX(b->buffer_size, (size_t)1));
+	b->targets = xcalloc(MAX(b->count, (size_t)1), sizeof *b->targets);
+	b->target_of = xcalloc(MAX(b->count, (size_t)1), sizeof *b->target_of);
+	return 0;
+}
+
+static void batch_done(struct batch *b)
+{
+	free(b->buffer);
+	free(b->targets);
+	free(b->target_of);
+}
+
+/* ---- where to ---- */
+
+static int find_mailbox(
+	struct account *a, const struct account_delivery *d, uint64_t *out, struct err *err)
+{
+	struct account_mailbox m;
+	int r;
+	if (d->mailbox)
+		r = account_mailbox_get(a, d->mailbox, &m, err);
+	else if (d->special_use)
+		r = account_mailbox_find_special(a, d->special_use, &m, err);
+	else
+		r = account_mailbox_find(a, d->name.n ? d->name : STR("INBOX"), &m, err);
+	if (r == 0 && m.noselect)
+		r = err_set(err, ENOENT, "there is no such mailbox");
+	if (r == -ENOENT && d->or_inbox)
+		r = account_mailbox_find(a, STR("INBOX"), &m, err);
+	if (r == 0)
+		*out = m.id;
+	return r;
+}
+
+static bool same_destination(const struct account_delivery *a, const struct account_delivery *b)
+{
+	return a->mailbox == b->mailbox && a->special_use == b->special_use &&
+	       a->or_inbox == b->or_inbox && str_equal(a->name, b->name);
+}
+
+static struct target *target_for(struct batch *b, uint64_t mailbox)
+{
+	for (size_t i = 0; i < b->target_count; i++)
+		if (b->targets[i].mailbox == mailbox)
+			return &b->targets[i];
+	b->targets[b->target_count].mailbox = mailbox;
+	return &b->targets[b->target_count++];
+}
+
+static int find_targets(struct batch *b, struct err *err)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		struct account_delivery *d = &b->items[i];
+		struct target *t = &b->targets[i ? b->target_of[i - 1] : 0];
+		if (i == 0 || !same_destination(d, &b->items[i - 1])) {
+			uint64_t mailbox = 0;
+			int r = find_mailbox(b->a, d, &mailbox, err);
+			if (r < 0)
+				return r;
+			t = target_for(b, mailbox);
+		}
+		b->target_of[i] = (size_t)(t - b->targets);
+		t->count++;
+		mailbox_tally_add(&t->tally, d->flags, (uint32_t)total_size(d), 1);
+	}
+	return 0;
+}
+
+/* ---- numbers ---- */
+
+static int take_numbers(struct batch *b, struct err *err)
+{
+	struct db_statement *st CLEANUP(db_reset_pointer) = NULL;
+	int r = db_query(b->a->db,
+		"UPDATE account SET modseq = modseq + 1, next_body = next_body + ?2 WHERE account "
+		"= ?1"
+		" RETURNING modseq, next_body",
+		&st, err, DB_I64(b->a->id), DB_I64(b->count));
+	if (r == 0)
+		r = db_step(st, err);
+	if (r <= 0)
+		return r < 0 ? r : err_set(err, EUCLEAN, "the account's own row is missing");
+	b->modseq = (uint64_t)db_column_i64(st, 0);
+	b->next_body = (uint64_t)db_column_i64(st, 1) - b->count;
+	for (size_t i = 0; i < b->target_count; i++) {
+		struct target *t = &b->targets[i];
+		r = mailbox_append(b->a, t->mailbox, b->modseq, t->count, &t->tally, &t->next_uid,
+			&t->uidvalidity, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- bodies ---- */
+
+/* Exactly n bytes of the body from offset on. */
+static int read_body(
+	const struct account_delivery *d, uint64_t offset, char *out, size_t n, struct err *err)
+{
+	while (n) {
+		ssize_t got = pread(d->fd, out, n, (off_t)(d->body_offset + offset));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return err_errno(err, errno, "the spooled message cannot be read");
+		if (got == 0)
+			return err_set(err, EIO, "the spooled message is shorter than announced");
+		out += got;
+		offset += (uint64_t)got;
+		n -= (size_t)got;
+	}
+	return 0;
+}
+
+/* Puts bytes [at, at + n) of prefix and body together into the buffer. */
+static int fill_piece(
+	struct batch *b, const struct account_delivery *d, uint64_t at, size_t n, struct err *err)
+{
+	str prefix = at < d->prefix.n ? str_first(str_skip(d->prefix, (size_t)at), n) : STR_EMPTY;
+	memcpy(b->buffer, prefix.p, prefix.n);
+	if (prefix.n == n)
+		return 0;
+	return read_body(d, at + prefix.n - d->prefix.n, b->buffer + prefix.n, n - prefix.n, err);
+}
+
+static int insert_pieces(
+	struct batch *b, const struct account_delivery *d, uint64_t body, struct err *err)
+{
+	uint64_t size = total_size(d), at = 0;
+	int r = 0;
+	for (int64_t seq = 0; r == 0 && at < size; seq++) {
+		size_t n = (size_t)MIN(size - at, (uint64_t)ACCOUNT_CHUNK_SIZE);
+		r = fill_piece(b, d, at, n, err);
+		if (r == 0)
+			r = db_execute(b->a->db,
+				"INSERT INTO body_chunk (account, body, seq, data)"
+				" VALUES (?1, ?2, ?3, ?4)",
+				err, DB_I64(b->a->id), DB_I64(body), DB_I64(seq),
+				DB_BLOB(str_from(b->buffer, n)));
+		at += n;
+	}
+	return r;
+}
+
+static int insert_body(
+	struct batch *b, const struct account_delivery *d, uint64_t body, struct err *err)
+{
+	const struct account_summary *s = &d->summary;
+	int r = db_execute(b->a->db,
+		"INSERT INTO body (account, id, refs, size, date, envelope, body, bodystructure)"
+		" VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7)",
+		err, DB_I64(b->a->id), DB_I64(body), DB_I64(total_size(d)), DB_I64(s->date),
+		DB_TEXT(s->envelope), DB_TEXT(s->body), DB_TEXT(s->bodystructure));
+	return r < 0 ? r : insert_pieces(b, d, body, err);
+}
+
+/* ---- the batch ---- */
+
+static int insert_item(struct batch *b, size_t i, struct err *err)
+{
+	struct account_delivery *d = &b->items[i];
+	struct target *t = &b->targets[b->target_of[i]];
+	struct account_message m = {
+		.uid = t->next_uid++,
+		.flags = d->flags & MESSAGE_FLAGS_ALL,
+		.modseq = b->modseq,
+		.body = b->next_body++,
+		.internaldate = d->internaldate,
+		.savedate = b->now,
+		.size = (uint32_t)total_size(d),
+		.keywords = d->keywords,
+	};
+	int r = insert_body(b, d, m.body, err);
+	if (r == 0)
+		r = message_insert(b->a, t->mailbox, &m, err);
+	d->out_mailbox = t->mailbox;
+	d->out_uidvalidity = t->uidvalidity;
+	d->out_uid = m.uid;
+	d->out_body = m.body;
+	return r;
+}
+
+static int deliver(struct batch *b, struct err *err)
+{
+	int r = db_begin(b->a->db, DB_WRITE, err);
+	if (r < 0)
+		return r;
+	r = find_targets(b, err);
+	if (r == 0)
+		r = take_numbers(b, err);
+	for (size_t i = 0; r == 0 && i < b->count; i++)
+		r = insert_item(b, i, err);
+	return account_end(b->a, r, err);
+}
+
+int account_deliver(struct account *a, struct account_delivery *batch, size_t count, int64_t now,
+	uint64_t *out_modseq, struct err *err)
+{
+	struct batch b = { .a = a, .items = batch, .count = count, .now = now };
+	int r = batch_init(&b, err);
+	if (r == 0)
+		r = deliver(&b, err);
+	if (r == 0)
+		*out_modseq = b.modseq;
+	batch_done(&b);
+	return r;
+}
