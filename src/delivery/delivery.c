@@ -1,0 +1,326 @@
+#include "delivery/delivery.h"
+
+#include "base/map.h"
+#include "store/account_pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Account files kept open, beside those in use: each costs some hundred KiB. */
+enum { KEEP_OPEN = 32 };
+#define CHANGED_TIMEOUT SECONDS(10)
+
+/* A process that shows mailboxes hears of changes at once, and then no more often than this. */
+#define TELL_INTERVAL MILLISECONDS(10)
+
+/* Where messages for an account follow each other this closely, waiting for a few more before they
+ * are written costs each a moment and saves all of them most of a commit. */
+#define GATHER_BELOW (NSEC_PER_MSEC / 2)
+#define GATHER_FOR MILLISECONDS(1)
+
+/* How long an account's writer waits for more before it ends. */
+#define INBOX_LINGER MILLISECONDS(500)
+
+struct delivery {
+	struct loop *loop;
+	const struct log *log;
+	struct account_pool *pool;
+	size_t max_batch;
+	struct map inboxes; /* of struct inbox by account, those that have work */
+	struct watcher *watchers;
+};
+
+/* One message on its way into one account; stands in the memory of the commit that waits for it. */
+struct pending {
+	struct pending *next;
+	struct account_delivery delivery;
+	str id;
+	struct commit *commit;
+	int result;
+};
+
+struct commit {
+	struct task *task;
+	size_t left; /* of its messages, not yet done */
+};
+
+/* The messages that wait for an account, and the task that writes them. */
+struct inbox {
+	struct delivery *owner;
+	uint64_t account;
+	struct pending *first, **last;
+	struct event arrival;
+	int64_t arrived, gap; /* when the latest came; between the latest ones, on the average */
+};
+
+/* ── Telling who shows mailboxes ──────────────────────────────────────────────────────────── */
+
+struct watcher {
+	struct watcher *next;
+	struct delivery *owner;
+	char *name;
+	struct ipc_client *client;
+	struct map accounts; /* changed, and not yet told; values are the watcher itself */
+	struct event news;
+	struct task *task;
+};
+
+static void tell(struct task *t, struct watcher *w, uint64_t account)
+{
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024);
+	struct changes_calls calls = changes_over(w->client);
+	struct changes_changed_request in = { .account = account };
+	struct changes_changed_reply out;
+	/* A process that is not there shows nothing; the next one reads the file as it is. */
+	int rc = changes_changed(t, &calls, &in, &arena, &out);
+	if (rc < 0 && rc != -ECONNRESET)
+		log_warning(w->owner->log, "a mailbox process does not listen",
+			F_Z("process", w->name), F_Z("error", strerrordesc_np(-rc)));
+}
+
+static void tell_changes(struct task *t, void *arg)
+{
+	struct watcher *w = arg;
+	while (event_wait(t, &w->news, NEVER) == 0) {
+		struct map_cursor cursor = { 0 };
+		str key;
+		void *unused;
+		while (map_next(&w->accounts, &cursor, &key, &unused)) {
+			uint64_t account;
+			memcpy(&account, key.p, sizeof account);
+			map_remove(&w->accounts, MAP_KEY(account));
+			tell(t, w, account);
+			cursor = (struct map_cursor){ 0 }; /* others may have been added */
+		}
+		if (task_sleep(t, TELL_INTERVAL) < 0)
+			break;
+	}
+}
+
+static void account_changed(struct delivery *d, uint64_t account)
+{
+	for (struct watcher *w = d->watchers; w; w = w->next) {
+		map_put(&w->accounts, MAP_KEY(account), w);
+		event_set(&w->news);
+	}
+}
+
+int delivery_watch(struct delivery *d, str name, int fd)
+{
+	struct watcher *w = d->watchers;
+	while (w && !str_equal(name, str_from_z(w->name)))
+		w = w->next;
+	if (!w) {
+		w = xcalloc(1, sizeof *w);
+		*w = (struct watcher){ .next = d->watchers,
+			.owner = d,
+			.name = str_dup_z(name),
+			.client = ipc_client_new(d->loop, CHANGED_TIMEOUT) };
+		map_init(&w->accounts);
+		int rc = task_start(d->loop, tell_changes, w, &w->task);
+		ASSERT(rc == 0); /* as many as there are mailbox processes */
+		d->watchers = w;
+	}
+	return ipc_client_attach(w->client, fd);
+}
+
+/* ── Writing ──────────────────────────────────────────────────────────────────────────────── */
+
+struct batch {
+	struct account_delivery *items;
+	size_t n;
+	int64_t now;
+};
+
+static int deliver_batch(struct account *a, void *arg, struct err *err)
+{
+	struct batch *b = arg;
+	uint64_t modseq;
+	return account_deliver(a, b->items, b->n, b->now, &modseq, err);
+}
+
+static void done(
+	struct delivery *d, struct inbox *in, struct pending *p, int result, const struct err *err)
+{
+	p->result = result;
+	if (result < 0)
+		log_error(d->log, "could not deliver", F_STR("id", p->id),
+			F_INT("account", in->account), F_Z("error", strerrordesc_np(-result)),
+			F_Z("detail", err->text));
+	else
+		log_info(d->log, "delivered", F_STR("id", p->id), F_INT("account", in->account),
+			F_INT("mailbox", p->delivery.out_mailbox),
+			F_INT("uid", p->delivery.out_uid));
+	p->commit->left--;
+	task_wake(p->commit->task);
+}
+
+static int write_items(
+	struct task *t, struct inbox *in, struct account_delivery *items, size_t n, struct err *err)
+{
+	struct batch b = { items, n, task_wall(t) / NSEC_PER_SEC };
+	return account_pool_run(t, in->owner->pool, in->account, deliver_batch, &b, err);
+}
+
+/* Writes the next batch together; if that fails, each by itself, so that one message which cannot
+ * be stored does not keep the others out. */
+static void write_batch(struct task *t, struct inbox *in)
+{
+	struct delivery *d = in->owner;
+	struct pending *first = in->first, *p;
+	size_t n = 0;
+	for (p = first; p && n < d->max_batch; p = p->next)
+		n++;
+	in->first = p;
+	if (!p)
+		in->last = &in->first;
+
+	struct account_delivery *items = xcalloc(n, sizeof *items);
+	p = first;
+	for (size_t i = 0; i < n; i++, p = p->next)
+		items[i] = p->delivery;
+	struct err err = { "" };
+	int rc = write_items(t, in, items, n, &err);
+	bool any = rc == 0;
+	p = first;
+	for (size_t i = 0; i < n; i++) {
+		struct pending *next = p->next; /* p is gone once its commit knows */
+		int result = rc;
+		if (rc < 0 && n > 1)
+			result = write_items(t, in, &items[i], 1, &err);
+		p->delivery = items[i];
+		any |= result == 0;
+		done(d, in, p, result, &err);
+		p = next;
+	}
+	free(items);
+	if (any)
+		account_changed(d, in->account);
+}
+
+static void write_inbox(struct task *t, void *arg)
+{
+	struct inbox *in = arg;
+	for (;;) {
+		if (!in->first)
+			(void)!event_wait(t, &in->arrival, task_deadline(t, INBOX_LINGER));
+		if (!in->first)
+			break;
+		if (in->gap < GATHER_BELOW)
+			(void)!task_sleep(t, GATHER_FOR);
+		write_batch(t, in);
+	}
+	map_remove(&in->owner->inboxes, MAP_KEY(in->account));
+	free(in);
+}
+
+static struct inbox *inbox_start(struct delivery *d, uint64_t account, int64_t now)
+{
+	struct inbox *in = xcalloc(1, sizeof *in);
+	*in = (struct inbox){ .owner = d, .account = account, .arrived = now, .gap = INBOX_LINGER };
+	in->last = &in->first;
+	if (task_start(d->loop, write_inbox, in, NULL) < 0) {
+		free(in);
+		return NULL;
+	}
+	map_put(&d->inboxes, MAP_KEY(account), in);
+	return in;
+}
+
+/* Puts the message into the account's inbox, and starts its writer if none is at work. */
+static int enqueue(struct delivery *d, uint64_t account, struct pending *p, int64_t now)
+{
+	struct inbox *in = map_get(&d->inboxes, MAP_KEY(account));
+	if (!in)
+		in = inbox_start(d, account, now);
+	if (!in)
+		return -ENOMEM;
+	in->gap += (now - in->arrived - in->gap) / 8;
+	in->arrived = now;
+	p->next = NULL;
+	*in->last = p;
+	in->last = &p->next;
+	event_set(&in->arrival);
+	return 0;
+}
+
+/* ── The calls ────────────────────────────────────────────────────────────────────────────── */
+
+static struct account_delivery delivery_of(const struct delivery_commit_request *in, size_t i)
+{
+	return (struct account_delivery){
+		.name = in->details.v[i],
+		.or_inbox = true,
+		.internaldate = in->received,
+		.prefix = in->trace,
+		.fd = in->message,
+		.body_size = in->size,
+		.summary = { in->envelope, in->body, in->bodystructure, in->date },
+	};
+}
+
+static int commit(struct task *t, void *self, const struct delivery_commit_request *in,
+	struct arena *a, struct delivery_commit_reply *out)
+{
+	struct delivery *d = self;
+	size_t n = in->accounts.n;
+	if (in->message < 0 || n == 0 || in->details.n != n)
+		return -EINVAL;
+	struct commit c = { .task = t, .left = n };
+	struct pending *pending = arena_array(a, struct pending, n);
+	for (size_t i = 0; i < n; i++) {
+		pending[i] = (struct pending){
+			.delivery = delivery_of(in, i), .id = in->id, .commit = &c
+		};
+		pending[i].result = enqueue(d, in->accounts.v[i], &pending[i], task_now(t));
+		if (pending[i].result < 0)
+			c.left--;
+	}
+	while (c.left) {
+		int rc = task_suspend(t, NEVER);
+		ASSERT(rc == 0);
+	}
+	uint64_t *results = arena_array(a, uint64_t, n);
+	for (size_t i = 0; i < n; i++)
+		results[i] = (uint64_t)-pending[i].result;
+	out->results = (struct ipc_u64s){ results, n };
+	return 0;
+}
+
+static int announce(struct task *t, void *self, const struct delivery_announce_request *in,
+	struct arena *a, struct delivery_announce_reply *out)
+{
+	account_changed(self, in->account);
+	return 0;
+}
+
+const struct delivery_ops delivery_functions = { .commit = commit, .announce = announce };
+
+struct delivery *delivery_new(struct loop *l, const struct log *log, str data_dir, size_t max_batch)
+{
+	struct delivery *d = xcalloc(1, sizeof *d);
+	*d = (struct delivery){ .loop = l,
+		.log = log,
+		.pool = account_pool_new(data_dir, KEEP_OPEN),
+		.max_batch = max_batch };
+	map_init(&d->inboxes);
+	return d;
+}
+
+void delivery_free(struct delivery *d)
+{
+	if (!d)
+		return;
+	ASSERT(d->inboxes.n == 0);
+	while (d->watchers) {
+		struct watcher *w = d->watchers;
+		d->watchers = w->next;
+		ipc_client_free(w->client);
+		map_done(&w->accounts);
+		free(w->name);
+		free(w);
+	}
+	map_done(&d->inboxes);
+	account_pool_free(d->pool);
+	free(d);
+}

@@ -1,0 +1,289 @@
+/*
+ * instance.c: the life of one process of a role.
+ *
+ *   spawn ──▶ configure ──▶ connect with the other roles ──▶ listen ──▶ ready ──▶ exit
+ *     ▲                                                                            │
+ *     └───────────────── wait: restart_delay, doubled each time ◀──────────────────┘
+ */
+#include "supervisor/supervisor_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A process that lived so long has its next restart without delay. */
+#define LONG_LIFE SECONDS(60)
+#define CONTROL_TIMEOUT SECONDS(60)
+
+/* Who calls whom. */
+static const struct {
+	const char *caller, *callee;
+} edges[] = {
+	{ "smtpd", "directory" }, { "smtpd", "delivery" }, { "mailbox", "directory" },
+	{ "mailbox", "delivery" }, { "delivery", "mailbox" }, /* changes */
+};
+
+/* ── Making them ──────────────────────────────────────────────────────────────────────────── */
+
+static unsigned processes(int64_t configured)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	return configured ? (unsigned)configured : (unsigned)MAX(cpus, 1);
+}
+
+/* So many instances of the role, at the end of the list; with a table of connections if clients
+ * connect to it. */
+static int make_instances(
+	struct supervisor *s, const char *role, unsigned count, bool clients, struct err *err)
+{
+	struct census *census = NULL;
+	int census_fd = -1;
+	int rc = clients ? census_new(count, &census, &census_fd, err) : 0;
+	struct instance **at = &s->instances;
+	while (*at)
+		at = &(*at)->next;
+	for (unsigned i = 0; i < count && rc == 0; i++) {
+		struct instance *in = xcalloc(1, sizeof *in);
+		*in = (struct instance){ .owner = s,
+			.role = role,
+			.index = i,
+			.census = census,
+			.census_fd = census_fd,
+			.control = ipc_client_new(s->loop, CONTROL_TIMEOUT) };
+		in->calls = role_over(in->control);
+		if (clients)
+			snprintf(in->name, sizeof in->name, "%s.%u", role, i);
+		else
+			snprintf(in->name, sizeof in->name, "%s", role);
+		*at = in;
+		at = &in->next;
+	}
+	return rc;
+}
+
+int instances_make(struct supervisor *s, struct err *err)
+{
+	int rc = make_instances(s, "directory", 1, false, err);
+	if (rc == 0)
+		rc = make_instances(s, "delivery", 1, false, err);
+	if (rc == 0)
+		rc = make_instances(s, "smtpd", processes(s->config->smtp.processes), true, err);
+	if (rc == 0)
+		rc = make_instances(s, "mailbox", processes(s->config->imap.processes), true, err);
+	return rc;
+}
+
+void instances_free(struct supervisor *s)
+{
+	while (s->instances) {
+		struct instance *in = s->instances;
+		s->instances = in->next;
+		if (in->index == 0) {
+			census_free(in->census);
+			close_fd(&in->census_fd);
+		}
+		ipc_client_free(in->control);
+		free(in);
+	}
+}
+
+/* ── Starting one ─────────────────────────────────────────────────────────────────────────── */
+
+static void on_exit_status(uv_process_t *process, int64_t status, int signal)
+{
+	struct instance *in = process->data;
+	in->status = status;
+	in->signal = signal;
+	in->running = false;
+	in->ready = false;
+	uv_close((uv_handle_t *)process, NULL);
+	event_set(&in->exited);
+}
+
+static int spawn(struct instance *in)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	char program[] = "postern", verb[] = "role";
+	char *args[] = { program, verb, in->name, NULL };
+	uv_stdio_container_t stdio[] = {
+		{ .flags = UV_IGNORE },
+		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
+		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
+		{ .flags = UV_INHERIT_FD, .data.fd = pair[1] },
+	};
+	uv_process_options_t options = { .file = "/proc/self/exe",
+		.args = args,
+		.exit_cb = on_exit_status,
+		.stdio = stdio,
+		.stdio_count = ARRAY_LEN(stdio) };
+	in->process.data = in;
+	int rc = uv_spawn(loop_uv(in->owner->loop), &in->process, &options);
+	close(pair[1]);
+	if (rc < 0) {
+		close(pair[0]);
+		uv_close((uv_handle_t *)&in->process, NULL);
+		return rc;
+	}
+	in->running = true;
+	return ipc_client_attach(in->control, pair[0]);
+}
+
+int instance_configure(struct task *t, struct instance *in, struct err *err)
+{
+	struct supervisor *s = in->owner;
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(65536);
+	struct role_user user = role_user(s->config, in->role);
+	struct role_configure_request request = { .text = s->config->text,
+		.file = s->config->file,
+		.directory = s->config->base_dir,
+		.certificate = buf_str(&s->certificate),
+		.key = buf_str(&s->key),
+		.journal = s->sink.priorities,
+		.drop = user.drop,
+		.uid = user.uid,
+		.gid = user.gid,
+		.index = in->index,
+		.census = in->census_fd };
+	struct role_configure_reply reply;
+	int rc = role_configure(t, &in->calls, &request, &arena, &reply);
+	if (rc < 0)
+		return err_errno(err, -rc, "%s", in->name);
+	if (reply.refused.n)
+		return err_set(err, EINVAL, "%.*s", STR_ARG(reply.refused));
+	return 0;
+}
+
+/* ── Connecting it ────────────────────────────────────────────────────────────────────────── */
+
+static int attach(
+	struct task *t, struct instance *in, const struct instance *peer, bool caller, int fd)
+{
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(4096);
+	struct role_attach_request request = {
+		.peer = str_from_z(peer->name), .caller = caller, .socket = fd
+	};
+	struct role_attach_reply reply;
+	return role_attach(t, &in->calls, &request, &arena, &reply);
+}
+
+static int connect_pair(struct task *t, struct instance *caller, struct instance *callee)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	int rc = attach(t, callee, caller, false, pair[1]);
+	if (rc == 0)
+		rc = attach(t, caller, callee, true, pair[0]);
+	close(pair[0]);
+	close(pair[1]);
+	return rc;
+}
+
+/* Makes the sockets between this instance and those that are ready. A failure of the other one is
+ * its own affair: it is connected when it comes back. */
+static void connect_instance(struct task *t, struct instance *in)
+{
+	for (struct instance *other = in->owner->instances; other; other = other->next) {
+		for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
+			if (!other->ready || other == in)
+				continue;
+			if (!strcmp(edges[i].caller, in->role) &&
+				!strcmp(edges[i].callee, other->role))
+				(void)!connect_pair(t, in, other);
+			if (!strcmp(edges[i].callee, in->role) &&
+				!strcmp(edges[i].caller, other->role))
+				(void)!connect_pair(t, other, in);
+		}
+	}
+}
+
+static int listen_on_all(struct task *t, struct instance *in)
+{
+	int rc = 0;
+	for (struct port *p = in->owner->ports; p && rc == 0; p = p->next) {
+		struct arena arena CLEANUP(arena_done) = ARENA_INIT(4096);
+		struct role_listen_request request = { .name = str_from_z(p->name),
+			.socket = p->fd };
+		struct role_listen_reply reply;
+		if (strcmp(p->role, in->role) == 0)
+			rc = role_listen(t, &in->calls, &request, &arena, &reply);
+	}
+	return rc;
+}
+
+static int bring_up(struct task *t, struct instance *in, struct err *err)
+{
+	int rc = spawn(in);
+	if (rc < 0)
+		return err_errno(err, -rc, "starting a process");
+	rc = instance_configure(t, in, err);
+	if (rc < 0)
+		return rc;
+	connect_instance(t, in);
+	rc = listen_on_all(t, in);
+	if (rc < 0)
+		return err_errno(err, -rc, "listening");
+	in->ready = true;
+	return 0;
+}
+
+/* ── Its life ─────────────────────────────────────────────────────────────────────────────── */
+
+static void log_end(const struct instance *in)
+{
+	const struct log *log = &in->owner->log;
+	if (in->owner->stopping)
+		return;
+	if (in->signal)
+		log_error(log, "a process died", F_Z("process", in->name),
+			F_Z("signal", strsignal(in->signal)));
+	else
+		log_error(log, "a process ended", F_Z("process", in->name),
+			F_INT("status", in->status));
+}
+
+static void run_instance(struct task *t, void *arg)
+{
+	struct instance *in = arg;
+	struct supervisor *s = in->owner;
+	int64_t delay = s->config->supervisor.restart_delay;
+	while (!s->stopping) {
+		struct err err = { "" };
+		int64_t started = task_now(t);
+		int rc = bring_up(t, in, &err);
+		in->failed = rc < 0;
+		if (rc < 0)
+			log_error(&s->log, "a process could not be started",
+				F_Z("process", in->name), F_Z("error", err.text));
+		else
+			log_info(&s->log, "started", F_Z("process", in->name),
+				F_INT("pid", in->process.pid));
+		event_set(&s->progress);
+		if (rc < 0 && in->running)
+			uv_process_kill(&in->process, SIGKILL);
+		while (in->running && event_wait(t, &in->exited, NEVER) == 0)
+			;
+		if (in->census)
+			census_clear(in->census, in->index);
+		log_end(in);
+		event_set(&s->progress);
+		if (task_now(t) - started >= LONG_LIFE)
+			delay = s->config->supervisor.restart_delay;
+		if (s->stopping || task_sleep(t, delay) < 0)
+			break;
+		delay = MIN(2 * delay, s->config->supervisor.restart_delay_max);
+	}
+	in->task = NULL;
+	event_set(&s->progress);
+}
+
+int instance_start(struct instance *in)
+{
+	return task_start(in->owner->loop, run_instance, in, &in->task);
+}

@@ -1,0 +1,354 @@
+#include "supervisor/supervisor.h"
+
+#include "supervisor/supervisor_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+enum { PEM_MAX = 256 * 1024 };
+
+/* Beyond shutdown_grace, before a process that does not end is killed. */
+#define LAST_GRACE SECONDS(2)
+
+/* ── Certificate and key ──────────────────────────────────────────────────────────────────── */
+
+static int read_file(str path, struct buf *out, struct err *err)
+{
+	int fd CLEANUP(close_fd) = open(path.p, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "%s", path.p);
+	for (;;) {
+		char *at = buf_reserve(out, 4096);
+		if (!at)
+			return err_set(
+				err, EFBIG, "%s: too large for a certificate or key", path.p);
+		ssize_t n = read(fd, at, 4096);
+		if (n < 0)
+			return err_errno(err, errno, "%s", path.p);
+		if (n == 0)
+			return 0;
+		out->n += (size_t)n;
+	}
+}
+
+/* Without a certificate there is no TLS: that is an error only where a port is for TLS alone. */
+static int load_certificate(
+	const struct config *config, struct buf *certificate, struct buf *key, struct err *err)
+{
+	*certificate = *key = BUF_INIT(PEM_MAX);
+	int rc = read_file(config->tls.certificate, certificate, err);
+	if (rc == 0)
+		rc = read_file(config->tls.key, key, err);
+	if (rc == -ENOENT && config->imap.listen_tls.n == 0) {
+		buf_clear(certificate);
+		buf_clear(key);
+		rc = 0;
+	}
+	return rc;
+}
+
+static void wipe(struct buf *b)
+{
+	if (b->p)
+		explicit_bzero(b->p, b->cap);
+	buf_done(b);
+}
+
+/* ── Reload ───────────────────────────────────────────────────────────────────────────────── */
+
+static void unlisten(struct task *t, struct instance *in, const char *name)
+{
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(4096);
+	struct role_unlisten_request request = { .name = str_from_z(name) };
+	struct role_unlisten_reply reply;
+	/* A process that does not answer has died, and starts anew with the new ports. */
+	(void)!role_unlisten(t, &in->calls, &request, &arena, &reply);
+}
+
+static void listen_new(struct task *t, struct instance *in, const struct port *p)
+{
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(4096);
+	struct role_listen_request request = { .name = str_from_z(p->name), .socket = p->fd };
+	struct role_listen_reply reply;
+	(void)!role_listen(t, &in->calls, &request, &arena, &reply);
+}
+
+/* Names of the ports before, for those that go away. */
+static void update_ports(struct task *t, struct instance *in, char *const *before, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!ports_find(in->owner->ports, before[i]))
+			unlisten(t, in, before[i]);
+	for (const struct port *p = in->owner->ports; p; p = p->next) {
+		bool known = strcmp(p->role, in->role) != 0;
+		for (size_t i = 0; i < n && !known; i++)
+			known = strcmp(before[i], p->name) == 0;
+		if (!known)
+			listen_new(t, in, p);
+	}
+}
+
+static void tell_instances(struct task *t, struct supervisor *s, char *const *before, size_t n)
+{
+	for (struct instance *in = s->instances; in; in = in->next) {
+		struct err err = { "" };
+		if (!in->ready)
+			continue;
+		if (instance_configure(t, in, &err) < 0)
+			log_error(&s->log, "a process keeps its old configuration",
+				F_Z("process", in->name), F_Z("error", err.text));
+		else
+			update_ports(t, in, before, n);
+	}
+}
+
+static int load_new(struct supervisor *s, const struct config **out_config, struct buf *certificate,
+	struct buf *key, struct port **out_ports, struct err *err)
+{
+	const struct config *config = config_load(s->config_path, err);
+	if (!config)
+		return -EINVAL;
+	int rc = load_certificate(config, certificate, key, err);
+	if (rc == 0) {
+		/* Tried here, so that a bad pair changes nothing anywhere. */
+		struct tls_context *tls = NULL;
+		if (certificate->n)
+			rc = tls_context_new(
+				buf_str(certificate), buf_str(key), TLS_1_2, &tls, err);
+		tls_context_unref(tls);
+	}
+	if (rc == 0 && !str_equal(config->data_dir, s->config->data_dir))
+		rc = err_set(err, EINVAL, "%s: data_dir cannot change while the server runs",
+			s->config_path);
+	if (rc == 0)
+		rc = ports_open(config, &s->ports, out_ports, err);
+	if (rc < 0) {
+		wipe(certificate);
+		wipe(key);
+		config_unref(config);
+		return rc;
+	}
+	*out_config = config;
+	return 0;
+}
+
+static void take_log_settings(struct supervisor *s)
+{
+	s->sink.level = (enum log_level)s->config->log.level;
+	s->sink.json = s->config->log.format == CONFIG_LOG_JSON;
+	s->sink.priorities = s->config->log.format == CONFIG_LOG_AUTO && getenv("JOURNAL_STREAM");
+}
+
+static void reload(struct task *t, struct supervisor *s)
+{
+	const struct config *config;
+	struct buf certificate, key;
+	struct port *ports = NULL;
+	struct err err = { "" };
+	char *before[256];
+	size_t n = 0;
+	for (struct port *p = s->ports; p && n < ARRAY_LEN(before); p = p->next)
+		before[n++] = str_dup_z(str_from_z(p->name));
+	sd_notify(0, "RELOADING=1");
+	if (load_new(s, &config, &certificate, &key, &ports, &err) < 0) {
+		log_error(&s->log, "reload refused, the old configuration stays",
+			F_Z("error", err.text));
+	} else {
+		config_unref(s->config);
+		wipe(&s->certificate);
+		wipe(&s->key);
+		s->config = config;
+		s->certificate = certificate;
+		s->key = key;
+		s->ports = ports;
+		take_log_settings(s);
+		tell_instances(t, s, before, n);
+		log_info(&s->log, "reloaded", F_Z("config", s->config_path));
+	}
+	while (n)
+		free(before[--n]);
+	sd_notify(0, "READY=1");
+}
+
+/* ── Shutdown ─────────────────────────────────────────────────────────────────────────────── */
+
+struct draining {
+	struct instance *instance;
+	unsigned *left;
+};
+
+/* Asks one process to finish what is in flight; then lets go of it, which ends it. */
+static void drain(struct task *t, void *arg)
+{
+	struct draining *d = arg;
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(4096);
+	struct role_drain_request request = { 0 };
+	struct role_drain_reply reply;
+	int rc = role_drain(t, &d->instance->calls, &request, &arena, &reply);
+	if (rc < 0 && rc != -ECONNRESET)
+		log_warning(&d->instance->owner->log, "sessions were cut off",
+			F_Z("process", d->instance->name));
+	--*d->left;
+	event_set(&d->instance->owner->progress);
+}
+
+static bool has_clients(const struct instance *in)
+{
+	return in->census != NULL;
+}
+
+static void wait_for_end(struct task *t, struct supervisor *s, bool clients)
+{
+	for (struct instance *in = s->instances; in; in = in->next) {
+		if (has_clients(in) != clients)
+			continue;
+		ipc_client_detach(in->control);
+		int64_t deadline = task_deadline(t, LAST_GRACE);
+		while (in->running && event_wait(t, &s->progress, deadline) == 0)
+			;
+		if (in->running)
+			uv_process_kill(&in->process, SIGKILL);
+		while (in->task && event_wait(t, &s->progress, task_deadline(t, LAST_GRACE)) == 0)
+			;
+	}
+}
+
+/* Those who serve clients first: what they have begun needs the others. */
+static void shut_down(struct task *t, struct supervisor *s)
+{
+	struct draining all[512];
+	unsigned left = 0, n = 0;
+	log_info(&s->log, "shutting down",
+		F_INT("grace_seconds", s->config->supervisor.shutdown_grace / NSEC_PER_SEC));
+	sd_notify(0, "STOPPING=1");
+	s->stopping = true;
+	for (struct instance *in = s->instances; in; in = in->next) {
+		if (!has_clients(in) || !in->ready || n == ARRAY_LEN(all))
+			continue;
+		all[n] = (struct draining){ in, &left };
+		left += task_start(s->loop, drain, &all[n++], NULL) == 0;
+	}
+	int64_t deadline = task_deadline(t, s->config->supervisor.shutdown_grace);
+	int rc = 0;
+	while (left && rc == 0)
+		rc = event_wait(t, &s->progress, deadline);
+	for (struct instance *in = s->instances; in; in = in->next)
+		if (in->task && !in->running)
+			task_cancel(in->task); /* waits for its restart */
+	wait_for_end(t, s, true);
+	while (left) /* their processes are gone: their calls have failed */
+		if (event_wait(t, &s->progress, task_deadline(t, LAST_GRACE)) < 0)
+			break;
+	wait_for_end(t, s, false);
+}
+
+/* ── The whole ────────────────────────────────────────────────────────────────────────────── */
+
+static int start_all(struct task *t, struct supervisor *s)
+{
+	for (struct instance *in = s->instances; in; in = in->next) {
+		int rc = instance_start(in);
+		while (rc == 0 && !in->ready && !in->failed && !s->stop)
+			rc = event_wait(t, &s->progress, NEVER);
+		if (rc < 0 || in->failed)
+			return -EINVAL; /* the instance's task has said why */
+	}
+	return 0;
+}
+
+static void supervise(struct task *t, void *arg)
+{
+	struct supervisor *s = arg;
+	if (start_all(t, s) < 0) {
+		s->status = 1;
+		s->stop = true;
+	} else if (!s->stop) {
+		log_info(&s->log, "ready", F_STR("hostname", s->config->hostname),
+			F_Z("version", POSTERN_VERSION));
+		sd_notifyf(0, "READY=1\nSTATUS=Serving %.*s", STR_ARG(s->config->hostname));
+	}
+	while (!s->stop) {
+		if (event_wait(t, &s->request, NEVER) < 0)
+			break;
+		if (s->reload && !s->stop) {
+			s->reload = false;
+			reload(t, s);
+		}
+	}
+	shut_down(t, s);
+	loop_stop(s->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct supervisor *s = handle->data;
+	if (number == SIGHUP)
+		s->reload = true;
+	else if (s->stopping)
+		_exit(1); /* asked twice */
+	else
+		s->stop = true;
+	event_set(&s->request);
+	event_set(&s->progress);
+}
+
+static int prepare(struct supervisor *s, struct err *err)
+{
+	int rc = load_certificate(s->config, &s->certificate, &s->key, err);
+	if (rc == 0)
+		rc = data_dir_prepare(s->config, err);
+	if (rc == 0)
+		rc = ports_open(s->config, &s->ports, &s->ports, err);
+	if (rc == 0)
+		rc = instances_make(s, err);
+	return rc;
+}
+
+static void run_loop(struct supervisor *s)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	uv_signal_t signals[ARRAY_LEN(numbers)];
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		uv_signal_init(loop_uv(s->loop), &signals[i]);
+		signals[i].data = s;
+		uv_signal_start(&signals[i], on_signal, numbers[i]);
+	}
+	if (task_start(s->loop, supervise, s, NULL) == 0)
+		loop_run(s->loop);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		uv_close((uv_handle_t *)&signals[i], NULL);
+}
+
+int supervisor_run(const struct config *config, const char *config_path)
+{
+	struct supervisor s = { .config = config,
+		.config_path = config_path,
+		.sink = { .fd = STDERR_FILENO },
+		.fields = { F_Z("role", "supervisor") } };
+	s.log = (struct log){ .sink = &s.sink, .fields = s.fields, .field_count = 1 };
+	take_log_settings(&s);
+	signal(SIGPIPE, SIG_IGN);
+	umask(0077);
+	s.loop = loop_new(&s.log);
+	struct err err = { "" };
+	if (prepare(&s, &err) < 0) {
+		log_error(&s.log, "cannot start", F_Z("error", err.text));
+		s.status = 1;
+	} else {
+		run_loop(&s);
+	}
+	instances_free(&s);
+	loop_finish(s.loop);
+	loop_free(s.loop);
+	ports_close(s.ports);
+	wipe(&s.certificate);
+	wipe(&s.key);
+	config_unref(s.config);
+	return s.status;
+}

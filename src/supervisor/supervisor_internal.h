@@ -1,0 +1,59 @@
+/*
+ * supervisor_internal.h: the supervisor's state, for its own files.
+ */
+#pragma once
+
+#include "io/census.h"
+#include "io/role.h"
+#include "supervisor/ports.h"
+#include "supervisor/users.h"
+
+#include <uv.h>
+
+struct supervisor;
+
+/* One process of a role, over all its restarts; each is looked after by a task of its own. */
+struct instance {
+	struct instance *next;
+	struct supervisor *owner;
+	const char *role;
+	char name[32]; /* "directory", "smtpd.0" */
+	unsigned index;
+	struct task *task;
+	uv_process_t process;
+	bool running; /* the process is there */
+	bool ready;   /* configured, connected, listening */
+	bool failed;  /* the last start did not get to that */
+	struct event exited;
+	int64_t status;
+	int signal;
+	struct ipc_client *control;
+	struct role_calls calls;
+	int census_fd; /* borrowed from the role's table; -1: none */
+	struct census *census;
+};
+
+struct supervisor {
+	struct loop *loop;
+	struct log log;
+	struct log_sink sink;
+	struct log_field fields[1];
+	const char *config_path;
+	const struct config *config;
+	struct buf certificate, key; /* PEM; empty: no TLS */
+	struct port *ports;
+	struct instance *instances; /* in the order of starting */
+	struct event progress;      /* an instance became ready, refused, or ended */
+	struct event request;       /* a signal came */
+	bool reload, stop, stopping;
+	int status; /* to exit with */
+};
+
+/* How many processes each role has, in the order in which they start: callees first. */
+int instances_make(struct supervisor *s, struct err *err) MUST_USE;
+/* Starts the instance's task. */
+int instance_start(struct instance *in) MUST_USE;
+void instances_free(struct supervisor *s);
+
+/* Gives the instance the current configuration. -EINVAL with a reason where it refused. */
+int instance_configure(struct task *t, struct instance *in, struct err *err) MUST_USE;
