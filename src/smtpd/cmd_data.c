@@ -1,0 +1,362 @@
+/*
+ * cmd_data.c: DATA and BDAT (RFC 5321 §4.1.1.4, RFC 3030): the message itself, and the moment when
+ * it becomes ours.
+ *
+ *   wire ──▶ incoming ──▶ spool file ──▶ summary ──▶ delivery_commit() ──▶ "250 … ID"
+ *
+ * The 250 is said when, and only when, every destination has the message on stable storage. Where
+ * one does not, the client keeps it and tries again; those that had it get it twice.
+ *
+ * The place of the filter role is between incoming and delivery: judge() there will look at the
+ * spool file and add findings and header fields.
+ */
+#include "mail/date.h"
+#include "mail/summary.h"
+#include "proto/smtp_trace.h"
+#include "smtpd/session_internal.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+/* A client that sends on far beyond what is taken is not worth reading. */
+enum { READ_ON_FACTOR = 4 };
+
+/* ── Where the message goes ───────────────────────────────────────────────────────────────── */
+
+/* The fields that stand before the message as we keep it. */
+static void format_trace(struct smtpd_session *s, struct buf *out)
+{
+	struct smtpd_transaction *x = &s->transaction;
+	struct buf date CLEANUP(buf_done) = BUF_INIT(64);
+	date_format(&date, (struct mail_date){ .seconds = task_wall(s->task) / NSEC_PER_SEC });
+	struct smtp_received received = {
+		.helo = s->helo,
+		.client_name = str_from_z(s->client_name),
+		.client_address = str_from_z(s->client_text),
+		.by = s->world->config->hostname,
+		.extended = s->extended,
+		.lmtp = s->protocol == SMTPD_LMTP,
+		.tls = stream_is_tls(s->stream),
+		.utf8 = x->utf8,
+		.tls_version = str_from_z(stream_tls_version(s->stream)),
+		.tls_cipher = str_from_z(stream_tls_cipher(s->stream)),
+		.id = str_from_z(x->id),
+		.recipient = x->recipient_count == 1 ? x->recipients->address : STR_EMPTY,
+		.date = buf_str(&date),
+	};
+	smtp_return_path_format(x->sender, x->utf8, out);
+	smtp_received_format(&received, out);
+}
+
+/* What the message says of itself, kept in the arena. A message that has not left the memory yet is
+ * read there, others through a mapping of the spool file. */
+static int summarise(struct incoming *in, struct arena *a, struct mail_summary *out)
+{
+	if (in->size == in->unwritten.n) {
+		mail_summary(a, buf_str(&in->unwritten), out);
+		return incoming_flush(in);
+	}
+	int rc = incoming_flush(in);
+	if (rc < 0)
+		return rc;
+	void *p = mmap(NULL, in->size, PROT_READ, MAP_PRIVATE, in->fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	mail_summary(a, str_from(p, in->size), out);
+	munmap(p, in->size);
+	return 0;
+}
+
+static void list_destinations(
+	struct smtpd_transaction *x, struct arena *a, struct delivery_commit_request *out)
+{
+	uint64_t *accounts = arena_array(a, uint64_t, x->destination_count);
+	str *details = arena_array(a, str, x->destination_count);
+	for (size_t i = 0; i < x->destination_count; i++) {
+		accounts[i] = x->destinations[i].account;
+		details[i] = x->destinations[i].detail;
+	}
+	out->accounts = (struct ipc_u64s){ accounts, x->destination_count };
+	out->details = (struct ipc_strs){ details, x->destination_count };
+}
+
+/* results: of each destination. */
+static int commit(struct smtpd_session *s, struct arena *a, struct ipc_u64s *out_results)
+{
+	struct smtpd_transaction *x = &s->transaction;
+	struct mail_summary summary;
+	struct buf trace CLEANUP(buf_done) = BUF_INIT(16 * 1024);
+	int rc = summarise(&x->incoming, a, &summary);
+	if (rc < 0)
+		return rc;
+	format_trace(s, &trace);
+	int64_t now = task_wall(s->task) / NSEC_PER_SEC;
+	struct delivery_commit_request in = {
+		.id = str_from_z(x->id),
+		.trace = buf_str(&trace),
+		.message = x->incoming.fd,
+		.size = x->incoming.size,
+		.received = now,
+		.envelope = summary.envelope,
+		.body = summary.body,
+		.bodystructure = summary.bodystructure,
+		.date = summary.date_valid ? summary.date.seconds : now,
+	};
+	list_destinations(x, a, &in);
+	struct delivery_commit_reply reply;
+	rc = delivery_commit(s->task, &s->world->delivery, &in, a, &reply);
+	if (rc == 0 && reply.results.n != x->destination_count)
+		rc = -EBADMSG;
+	if (rc == 0)
+		*out_results = reply.results;
+	return rc;
+}
+
+/* ── Why not ──────────────────────────────────────────────────────────────────────────────── */
+
+static struct smtp_reply bare_newline(struct smtpd_session *s)
+{
+	const struct smtp_data *d = &s->transaction.incoming.data;
+	bool lf = d->lf.count > 0;
+	s->over |= s->world->config->smtp.bare_newline == CONFIG_BARE_NEWLINE_REJECT;
+	return smtpd_say(s, 550, 5, 6, 0,
+		"Line %llu has a bare %s: lines of a message must end in CR LF",
+		(unsigned long long)(lf ? d->lf.line : d->cr.line), lf ? "LF" : "CR");
+}
+
+/* What forbids taking the message, now that it is all here; code 0: nothing. */
+static struct smtp_reply refusal(struct smtpd_session *s)
+{
+	const struct config *config = s->world->config;
+	const struct incoming *in = &s->transaction.incoming;
+	if (incoming_too_large(in))
+		return smtpd_say(s, 552, 5, 3, 4, "Message too large: at most %llu bytes are taken",
+			(unsigned long long)in->max);
+	if (smtp_data_refused(&in->data))
+		return bare_newline(s);
+	if (in->trace.count[SMTP_TRACE_RECEIVED] > (unsigned)config->smtp.max_hops)
+		return smtpd_say(s, 554, 5, 4, 6,
+			"Mail loop: the message has passed %u servers already",
+			in->trace.count[SMTP_TRACE_RECEIVED]);
+	return (struct smtp_reply){ 0 };
+}
+
+static struct smtp_reply not_now(struct smtpd_session *s, int rc)
+{
+	log_error(&s->transaction.log, "could not take a message for now",
+		F_Z("error", strerrordesc_np(-rc)));
+	if (rc == -ENOSPC || rc == -EDQUOT)
+		return smtp_reply(
+			452, 4, 3, 1, STR("No space left for this message, try again later"));
+	return smtp_reply(451, 4, 3, 0, STR("Cannot store this message now, try again later"));
+}
+
+/* ── The end of the message ───────────────────────────────────────────────────────────────── */
+
+static struct smtp_reply accepted(struct smtpd_session *s)
+{
+	return smtpd_say(s, 250, 2, 0, 0, "Ok: accepted as %s", s->transaction.id);
+}
+
+/* 0, or the first error, of one recipient's destinations. */
+static int recipient_result(const struct smtpd_transaction *x, const struct smtpd_recipient *r,
+	const struct ipc_u64s *results)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		uint64_t result = results->v[x->targets[r->first + i]];
+		if (result)
+			return result < 4096 ? -(int)result : -EIO;
+	}
+	return 0;
+}
+
+static int worst_result(const struct ipc_u64s *results)
+{
+	for (size_t i = 0; i < results->n; i++)
+		if (results->v[i])
+			return results->v[i] < 4096 ? -(int)results->v[i] : -EIO;
+	return 0;
+}
+
+static void log_accepted(struct smtpd_session *s)
+{
+	struct smtpd_transaction *x = &s->transaction;
+	log_info(&x->log, "accepted", F_STR("to", x->recipients->address),
+		F_INT("recipients", x->recipient_count), F_INT("size", x->incoming.size),
+		F_Z("tls", stream_tls_version(s->stream)), F_STR("helo", s->helo));
+}
+
+/* The reply; in LMTP, one for each recipient, of which the last is returned (RFC 2033 §4.2). */
+static struct smtp_reply conclude(struct smtpd_session *s, int rc, const struct ipc_u64s *results)
+{
+	struct smtpd_transaction *x = &s->transaction;
+	if (rc == 0 && worst_result(results) == 0)
+		log_accepted(s);
+	struct smtp_reply reply = { 0 }, yes = accepted(s);
+	if (s->protocol == SMTPD_SMTP) {
+		rc = rc < 0 ? rc : worst_result(results);
+		return rc < 0 ? not_now(s, rc) : yes;
+	}
+	for (struct smtpd_recipient *r = x->recipients; r; r = r->next) {
+		int own = rc < 0 ? rc : recipient_result(x, r, results);
+		reply = own < 0 ? not_now(s, own) : yes;
+		if (r->next)
+			smtpd_put_reply(s, &reply);
+	}
+	return reply;
+}
+
+static struct smtp_reply refuse_for_all(struct smtpd_session *s, const struct smtp_reply *reply)
+{
+	size_t times = s->protocol == SMTPD_LMTP ? s->transaction.recipient_count : 1;
+	while (times-- > 1)
+		smtpd_put_reply(s, reply);
+	return *reply;
+}
+
+/* The whole message stands in the spool. */
+static struct smtp_reply finish_message(struct smtpd_session *s)
+{
+	struct smtp_reply reply = refusal(s);
+	if (reply.code) {
+		reply = refuse_for_all(s, &reply);
+	} else {
+		struct arena arena CLEANUP(arena_done) = ARENA_INIT(2 * SUMMARY_ARENA_MAX);
+		struct ipc_u64s results = { 0 };
+		int rc = commit(s, &arena, &results);
+		reply = conclude(s, rc, &results);
+	}
+	smtpd_reset(s);
+	return reply;
+}
+
+/* RFC 2033 §4.2 asks for 503 in LMTP. */
+static struct smtp_reply no_recipients(struct smtpd_session *s)
+{
+	return smtpd_say(s, s->protocol == SMTPD_LMTP ? 503 : 554, 5, 5, 1, "No valid recipients");
+}
+
+/* ── DATA ─────────────────────────────────────────────────────────────────────────────────── */
+
+static enum smtp_bare_policy bare_policy(const struct smtpd_session *s)
+{
+	return s->world->config->smtp.bare_newline == CONFIG_BARE_NEWLINE_NORMALIZE
+		       ? SMTP_BARE_NORMALIZE
+		       : SMTP_BARE_REFUSE;
+}
+
+static void open_incoming(struct smtpd_session *s, enum smtp_framing framing)
+{
+	incoming_open(&s->transaction.incoming, s->world->config->smtp.max_message_size, framing,
+		bare_policy(s), s->world->open_spool, s->world->context);
+}
+
+static bool reads_on(const struct smtpd_session *s, const struct incoming *in)
+{
+	return in->size / READ_ON_FACTOR < s->world->config->smtp.max_message_size;
+}
+
+static int read_message(struct smtpd_session *s)
+{
+	struct incoming *in = &s->transaction.incoming;
+	while (!in->data.ended) {
+		str bytes;
+		int64_t deadline = task_deadline(s->task, s->world->config->smtp.data_timeout);
+		int rc = stream_peek(s->task, s->stream, deadline, &bytes);
+		if (rc < 0)
+			return rc;
+		size_t n = bytes.n;
+		incoming_feed(in, &bytes);
+		stream_consume(s->stream, n - bytes.n);
+		if (!reads_on(s, in))
+			return -EFBIG;
+	}
+	return 0;
+}
+
+/* The message will never be whole: the connection is of no use any more. */
+static struct smtp_reply broken_off(struct smtpd_session *s, int rc)
+{
+	log_info(&s->transaction.log, "the message was broken off",
+		F_INT("size", s->transaction.incoming.size), F_Z("error", strerrordesc_np(-rc)));
+	s->over = true;
+	if (rc == -EFBIG)
+		return smtpd_say(s, 552, 5, 3, 4, "Message far too large, closing the connection");
+	if (rc == -ETIMEDOUT)
+		return smtpd_say(s, 421, 4, 4, 2, "No data for too long, closing the connection");
+	if (rc == -ECANCELED)
+		return smtpd_say(s, 421, 4, 3, 2, "The server is shutting down, try again");
+	return (struct smtp_reply){ 0 };
+}
+
+struct smtp_reply smtpd_data(struct smtpd_session *s, const struct smtp_command *command)
+{
+	struct smtpd_transaction *x = &s->transaction;
+	if (!x->open)
+		return smtpd_say(s, 503, 5, 5, 1, "Give sender and recipients first");
+	if (x->chunking)
+		return smtpd_say(s, 503, 5, 5, 1, "DATA cannot be mixed with BDAT");
+	if (x->recipient_count == 0)
+		return no_recipients(s);
+	open_incoming(s, SMTP_FRAMING_DOT);
+	struct smtp_reply go = smtpd_say(s, 354, 0, 0, 0, "End with a line that has only a dot");
+	smtpd_put_reply(s, &go);
+	int rc = read_message(s);
+	return rc < 0 ? broken_off(s, rc) : finish_message(s);
+}
+
+/* ── BDAT ─────────────────────────────────────────────────────────────────────────────────── */
+
+/* Reads a chunk, into the message or (in == NULL) to nowhere. */
+static int read_chunk(struct smtpd_session *s, uint64_t size, struct incoming *in)
+{
+	for (uint64_t left = size; left;) {
+		str bytes;
+		int64_t deadline = task_deadline(s->task, s->world->config->smtp.data_timeout);
+		int rc = stream_peek(s->task, s->stream, deadline, &bytes);
+		if (rc < 0)
+			return rc;
+		bytes = str_first(bytes, left);
+		left -= bytes.n;
+		size_t n = bytes.n;
+		if (in)
+			incoming_feed(in, &bytes);
+		stream_consume(s->stream, n);
+	}
+	return 0;
+}
+
+/* Why this chunk is not taken; code 0: it is. */
+static struct smtp_reply chunk_refusal(struct smtpd_session *s)
+{
+	struct smtpd_transaction *x = &s->transaction;
+	if (!x->open)
+		return smtpd_say(s, 503, 5, 5, 1, "Give sender and recipients first");
+	if (x->recipient_count == 0)
+		return no_recipients(s);
+	if (!x->incoming.open)
+		open_incoming(s, SMTP_FRAMING_CHUNK);
+	return (struct smtp_reply){ 0 };
+}
+
+struct smtp_reply smtpd_bdat(struct smtpd_session *s, const struct smtp_command *command)
+{
+	struct smtpd_transaction *x = &s->transaction;
+	uint64_t size = command->bdat.size;
+	if (size / READ_ON_FACTOR >= s->world->config->smtp.max_message_size)
+		return broken_off(s, -EFBIG);
+	struct smtp_reply no = chunk_refusal(s);
+	int rc = read_chunk(s, size, no.code ? NULL : &x->incoming);
+	if (rc < 0 || (!no.code && !reads_on(s, &x->incoming)))
+		return broken_off(s, rc < 0 ? rc : -EFBIG);
+	if (no.code) {
+		smtpd_reset(
+			s); /* RFC 3030 §3: after a failed chunk, nothing but RSET makes sense */
+		return no;
+	}
+	x->chunking = true;
+	if (!command->bdat.last)
+		return smtpd_say(s, 250, 2, 0, 0, "%llu bytes taken", (unsigned long long)size);
+	incoming_finish_chunks(&x->incoming);
+	return finish_message(s);
+}

@@ -1,0 +1,101 @@
+/*
+ * session_internal.h: the state of a session, and what its commands share.
+ *
+ *              EHLO/HELO/LHLO        MAIL            RCPT            DATA, BDAT … LAST
+ *   (greeted) ───────────────▶ idle ──────▶ sender ──────▶ recipients ────────────────▶ idle
+ *        ▲                      ▲             │               │  ▲ │
+ *        └── STARTTLS, XCLIENT ─┴──── RSET, EHLO, refusal ────┘  └─┘ RCPT, BDAT
+ *
+ * Each command has one function, which checks in this order: is it its turn, is it well-formed, is
+ * it within limits, is it allowed; and returns the one reply.
+ */
+#pragma once
+
+#include "proto/smtp_command.h"
+#include "smtpd/incoming.h"
+#include "smtpd/session.h"
+
+enum {
+	SMTPD_LINE_MAX = 4096,        /* of a command, with CRLF */
+	SMTPD_SKIP_MAX = 1024 * 1024, /* of an over-long line that is read to its end */
+	SMTPD_COMMAND_ARENA = 32 * 1024,
+	SMTPD_TRANSACTION_ARENA = 16 * 1024 * 1024,
+	SMTPD_ID_SIZE = 10,
+};
+
+struct smtpd_recipient {
+	struct smtpd_recipient *next;
+	str address;         /* as it will stand in the Received field */
+	size_t first, count; /* its destinations, in smtpd_transaction.targets */
+};
+
+/* Where a recipient leads: an account and a place in it. Two recipients may lead to the same. */
+struct smtpd_destination {
+	uint64_t account;
+	str detail;
+};
+
+/* From MAIL to the end of the message. */
+struct smtpd_transaction {
+	struct arena arena;
+	char id[SMTPD_ID_SIZE + 1];
+	struct log log; /* the session's, with the id */
+	struct log_field fields[2];
+	bool open; /* MAIL was accepted */
+	bool utf8;
+	str sender; /* "" for the null path */
+	struct smtpd_recipient *recipients, **last;
+	size_t recipient_count;
+	struct smtpd_destination *destinations; /* in the arena */
+	size_t destination_count, destination_cap;
+	size_t *targets; /* indices into destinations, of all recipients in turn; in the arena */
+	size_t target_count, target_cap;
+	bool chunking; /* BDAT was used: DATA is out of place */
+	struct incoming incoming;
+};
+
+struct smtpd_session {
+	struct task *task;
+	const struct smtpd_world *world;
+	struct stream *stream;
+	enum smtpd_protocol protocol;
+	struct ip client;
+	uint16_t port;
+	char client_text[IP_TEXT_SIZE];
+	bool admitted;
+	struct log log;
+	struct log_field fields[2];
+	struct arena arena; /* of the current command: its parse, its reply's text */
+
+	str helo; /* "" until EHLO, HELO or LHLO; owned (helo_text) */
+	char *helo_text;
+	char *client_name; /* owned; from XCLIENT, else NULL */
+	bool extended;     /* EHLO or LHLO */
+	unsigned errors;
+	bool over; /* the session ends after the reply to this command */
+	bool quit; /* the client said so */
+	struct smtpd_transaction transaction;
+};
+
+/* A reply whose text is made as by printf, in the command's arena. */
+struct smtp_reply smtpd_say(struct smtpd_session *s, int code, int klass, int subject, int detail,
+	const char *format, ...) PRINTF(6, 7);
+/* Writes a reply. Errors stick to the stream. */
+void smtpd_put_reply(struct smtpd_session *s, const struct smtp_reply *reply);
+
+/* The extensions that are announced, and whose parameters are known. */
+unsigned smtpd_extensions(const struct smtpd_session *s);
+
+/* Forgets the transaction. */
+void smtpd_reset(struct smtpd_session *s);
+/* Forgets also who the client said it was: after STARTTLS and XCLIENT. */
+void smtpd_start_over(struct smtpd_session *s);
+
+/* A PROXY header, where the client is one that sends them. False: the session is over. */
+bool smtpd_read_proxy(struct smtpd_session *s);
+
+typedef struct smtp_reply smtpd_command_fn(
+	struct smtpd_session *s, const struct smtp_command *command);
+smtpd_command_fn smtpd_hello, smtpd_mail, smtpd_rcpt, smtpd_data, smtpd_bdat, smtpd_rset,
+	smtpd_noop, smtpd_vrfy, smtpd_expn, smtpd_help, smtpd_quit, smtpd_starttls, smtpd_auth,
+	smtpd_xclient;
