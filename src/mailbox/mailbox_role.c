@@ -1,0 +1,182 @@
+#include "mailbox/mailbox_role.h"
+
+#include "delivery/changes_calls.h"
+#include "mailbox/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Account files kept open, beside those in use: each costs some hundred KiB. */
+enum { KEEP_OPEN = 16 };
+
+struct mailbox_server {
+	struct role_process *process;
+	struct ipc_client *directory, *delivery;
+	struct account_pool *accounts;
+	struct account_watch *watch;
+	int spool; /* the directory */
+};
+
+/* One client, from accept to close. */
+struct connection {
+	struct mailbox_server *server;
+	struct role_session session;
+	int fd;
+	struct ip peer;
+	uint16_t port;
+	bool implicit_tls;
+};
+
+/* The accounts, and nothing else. */
+static void sandbox(const struct config *config, struct sandbox *out)
+{
+	sandbox_allow(out, config->data_dir, "accounts", SANDBOX_WRITE);
+}
+
+static int start(struct role_process *p, struct err *err)
+{
+	char path[4096];
+	int n = snprintf(path, sizeof path, "%.*s/accounts", STR_ARG(p->config->data_dir));
+	int spool = n < (int)sizeof path ? open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
+	if (spool < 0)
+		return err_errno(err, errno, "%s", path);
+	struct mailbox_server *s = xcalloc(1, sizeof *s);
+	*s = (struct mailbox_server){ .process = p,
+		.directory = ipc_client_new(p->loop, SECONDS(30)),
+		.delivery = ipc_client_new(p->loop, SECONDS(10)),
+		.accounts = account_pool_new(p->config->data_dir, KEEP_OPEN),
+		.watch = account_watch_new(),
+		.spool = spool };
+	p->state = s;
+	return 0;
+}
+
+static int connected(struct role_process *p, str peer, int fd)
+{
+	struct mailbox_server *s = p->state;
+	if (str_equal(peer, STR("directory")))
+		return ipc_client_attach(s->directory, fd);
+	if (str_equal(peer, STR("delivery")))
+		return ipc_client_attach(s->delivery, fd);
+	close(fd);
+	return -EINVAL;
+}
+
+/* ── What delivery calls ──────────────────────────────────────────────────────────────────── */
+
+static int changed(struct task *t, void *self, const struct changes_changed_request *in,
+	struct arena *a, struct changes_changed_reply *out)
+{
+	struct mailbox_server *s = self;
+	account_watch_changed(s->watch, in->account, NULL);
+	return 0;
+}
+
+static const struct changes_ops changes_functions = { .changed = changed };
+
+/* ── What a session needs ─────────────────────────────────────────────────────────────────── */
+
+static int open_spool(void *context)
+{
+	struct connection *c = context;
+	int fd = openat(c->server->spool, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static enum mailbox_admission admit(void *context, const struct ip *client)
+{
+	struct connection *c = context;
+	struct role_process *p = c->server->process;
+	switch (census_enter(p->census, client, (uint64_t)p->config->imap.max_connections,
+		(uint64_t)p->config->imap.max_connections_per_ip)) {
+	case CENSUS_FULL:
+		return MAILBOX_FULL;
+	case CENSUS_CLIENT_FULL:
+		return MAILBOX_CLIENT_FULL;
+	case CENSUS_WELCOME:
+		break;
+	}
+	return MAILBOX_WELCOME;
+}
+
+static void leave(void *context, const struct ip *client)
+{
+	struct connection *c = context;
+	census_leave(c->server->process->census, client);
+}
+
+static int idle(void *context, bool idle)
+{
+	struct connection *c = context;
+	return role_session_idle(c->server->process, &c->session, idle);
+}
+
+/* ── Connections ──────────────────────────────────────────────────────────────────────────── */
+
+static void serve(struct task *t, struct connection *c)
+{
+	struct mailbox_server *s = c->server;
+	struct role_process *p = s->process;
+	struct stream *stream;
+	int rc = stream_open(p->loop, c->fd, &stream);
+	if (rc < 0) {
+		log_error(p->log, "a connection could not be served",
+			F_Z("error", strerrordesc_np(-rc)));
+		return;
+	}
+	struct mailbox_world world = {
+		.config = config_ref(p->config),
+		.tls = p->tls ? tls_context_ref(p->tls) : NULL,
+		.directory = directory_over(s->directory),
+		.delivery = delivery_over(s->delivery),
+		.accounts = s->accounts,
+		.watch = s->watch,
+		.open_spool = open_spool,
+		.admit = admit,
+		.leave = leave,
+		.idle = idle,
+		.context = c,
+	};
+	mailbox_session(t, &world, stream, c->implicit_tls, &c->peer, c->port);
+	tls_context_unref(world.tls);
+	config_unref(world.config);
+}
+
+static void run_connection(struct task *t, void *arg)
+{
+	struct connection *c = arg;
+	role_session_begin(c->server->process, &c->session, t);
+	serve(t, c);
+	role_session_end(c->server->process, &c->session);
+	free(c);
+}
+
+static void accepted(
+	struct role_process *p, str listener, int fd, const struct ip *peer, uint16_t port)
+{
+	struct connection *c = xmalloc(sizeof *c);
+	*c = (struct connection){ .server = p->state,
+		.fd = fd,
+		.peer = *peer,
+		.port = port,
+		.implicit_tls = str_starts(listener, STR("imaps ")) };
+	if (task_start(p->loop, run_connection, c, NULL) < 0) {
+		log_error(p->log, "no memory for another connection",
+			F_INT("sessions", loop_task_count(p->loop)));
+		close(fd);
+		free(c);
+	}
+}
+
+const struct role mailbox_role = {
+	.name = "mailbox",
+	.sandbox = sandbox,
+	.start = start,
+	.connected = connected,
+	.service = &changes_service,
+	.ops = &changes_functions,
+	.accepted = accepted,
+};
