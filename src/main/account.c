@@ -1,0 +1,240 @@
+/*
+ * account.c: postern account: the people who have mail here.
+ */
+#include "directory/login.h"
+#include "main/cli.h"
+#include "main/main.h"
+#include "main/secret.h"
+#include "main/tool.h"
+#include "store/account.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct accounts {
+	struct tool tool;
+	enum secret_source source;
+	bool delete_mail;
+};
+
+static int fail(int error, str address, const struct err *err)
+{
+	if (error == -EEXIST)
+		return cli_error("%.*s is there already, as an account or alias", STR_ARG(address));
+	if (error == -ENOENT)
+		return cli_error(
+			"there is no account %.*s; see: postern account list", STR_ARG(address));
+	return cli_err(err);
+}
+
+static int add_checked(struct accounts *a, str address, const char *password)
+{
+	struct err err;
+	uint64_t id;
+	int r = directory_account_add(a->tool.store, address, a->tool.now, &id, &err);
+	if (r)
+		return fail(r, address, &err);
+	r = login_set_password(a->tool.store, id, str_from_z(password), a->tool.now, &err);
+	if (r == 0)
+		return EXIT_DONE;
+	cli_err(&err);
+	if (directory_account_remove(a->tool.store, address, &id, &err))
+		cli_err(&err);
+	return EXIT_FAILED;
+}
+
+/* Before anybody is asked for a password. */
+static int refuse_existing(struct accounts *a, str address)
+{
+	struct directory_account account;
+	struct err err;
+	int r = directory_account_find(a->tool.store, address, &a->tool.arena, &account, &err);
+	if (r == 0)
+		return fail(-EEXIST, address, &err);
+	return r == -ENOENT ? EXIT_DONE : cli_err(&err);
+}
+
+static int add(void *context, int argc, char **argv)
+{
+	struct accounts *a = context;
+	struct secret secret;
+	str address;
+	if (!tool_address(&a->tool, argv[0], &address) || !tool_is_local(&a->tool, address) ||
+		refuse_existing(a, address) != EXIT_DONE ||
+		secret_get(a->source, argv[0], &secret) != EXIT_DONE)
+		return EXIT_FAILED;
+	int status = add_checked(a, address, secret.text);
+	if (status == EXIT_DONE)
+		printf("%.*s added\n", STR_ARG(address));
+	else
+		secret.generated = false;
+	secret_show_and_wipe(&secret);
+	return status;
+}
+
+static int passwd(void *context, int argc, char **argv)
+{
+	struct accounts *a = context;
+	struct directory_account account;
+	struct secret secret;
+	struct err err;
+	str address;
+	if (!tool_address(&a->tool, argv[0], &address))
+		return EXIT_FAILED;
+	int r = directory_account_find(a->tool.store, address, &a->tool.arena, &account, &err);
+	if (r)
+		return fail(r, address, &err);
+	if (secret_get(a->source, argv[0], &secret) != EXIT_DONE)
+		return EXIT_FAILED;
+	r = login_set_password(
+		a->tool.store, account.id, str_from_z(secret.text), a->tool.now, &err);
+	secret.generated &= r == 0;
+	if (r == 0)
+		printf("%.*s has a new password\n", STR_ARG(address));
+	secret_show_and_wipe(&secret);
+	return r ? cli_err(&err) : EXIT_DONE;
+}
+
+static int tell_of_mail(const struct accounts *a, uint64_t id)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof path, "%s/accounts/%llu.db", a->tool.config->data_dir.p,
+		(unsigned long long)id);
+	if (n < PATH_MAX && access(path, F_OK) == 0)
+		printf("The mail is still in %s\n", path);
+	return EXIT_DONE;
+}
+
+static int remove_person(void *context, int argc, char **argv)
+{
+	struct accounts *a = context;
+	struct err err;
+	uint64_t id;
+	str address;
+	if (!tool_address(&a->tool, argv[0], &address))
+		return EXIT_FAILED;
+	int r = directory_account_remove(a->tool.store, address, &id, &err);
+	if (r)
+		return fail(r, address, &err);
+	printf("%.*s removed\n", STR_ARG(address));
+	if (!a->delete_mail)
+		return tell_of_mail(a, id);
+	r = account_remove(a->tool.config->data_dir.p, id, &err);
+	return r && r != -ENOENT ? cli_err(&err) : EXIT_DONE;
+}
+
+static int set_disabled(struct accounts *a, const char *text, bool disabled)
+{
+	struct err err;
+	str address;
+	if (!tool_address(&a->tool, text, &address))
+		return EXIT_FAILED;
+	int r = directory_account_disable(a->tool.store, address, disabled, &err);
+	if (r)
+		return fail(r, address, &err);
+	printf("%.*s may %slog in\n", STR_ARG(address), disabled ? "not " : "");
+	return EXIT_DONE;
+}
+
+static int disable(void *context, int argc, char **argv)
+{
+	return set_disabled(context, argv[0], true);
+}
+
+static int enable(void *context, int argc, char **argv)
+{
+	return set_disabled(context, argv[0], false);
+}
+
+static void print_row(struct buf *out, const struct directory_account *a, bool json, bool first)
+{
+	char date[TOOL_DATE_SIZE];
+	tool_date(a->created, date);
+	if (!json) {
+		buf_printf(out, "%-32.*s  id %-6llu  since %s%s\n", STR_ARG(a->address),
+			(unsigned long long)a->id, date, a->disabled ? "  disabled" : "");
+		return;
+	}
+	buf_printf(out, "%s{\"address\":", first ? "" : ",\n ");
+	cli_json_string(out, a->address);
+	buf_printf(out, ",\"id\":%llu,\"created\":%lld,\"disabled\":%s}", (unsigned long long)a->id,
+		(long long)a->created, a->disabled ? "true" : "false");
+}
+
+static int list(void *context, int argc, char **argv)
+{
+	struct accounts *a = context;
+	struct tool *t = &a->tool;
+	struct directory_account *accounts;
+	size_t n;
+	struct err err;
+	str domain = STR_EMPTY;
+	if (argc && !tool_domain(t, argv[0], &domain))
+		return EXIT_FAILED;
+	if (directory_account_list(t->store, domain, &t->arena, &accounts, &n, &err))
+		return cli_err(&err);
+	struct buf out = BUF_INIT(SIZE_MAX / 2);
+	buf_printf(&out, t->json ? "[" : "");
+	for (size_t i = 0; i < n; i++)
+		print_row(&out, &accounts[i], t->json, i == 0);
+	buf_printf(&out, t->json ? "]\n" : "");
+	int status = cli_print(&out);
+	buf_done(&out);
+	return status;
+}
+
+static const struct cli_action actions[] = {
+	{ "add", 1, 1, add },
+	{ "list", 0, 1, list },
+	{ "remove", 1, 1, remove_person },
+	{ "passwd", 1, 1, passwd },
+	{ "disable", 1, 1, disable },
+	{ "enable", 1, 1, enable },
+};
+
+int main_account(int argc, char **argv)
+{
+	const char *config = NULL;
+	bool json = false, from_stdin = false, generate = false, delete_mail = false;
+	const struct cli_option options[] = {
+		CLI_CONFIG_OPTION(config),
+		CLI_JSON_OPTION(json),
+		{ .name = "password-stdin",
+			.help = "take the password from standard input, one line",
+			.flag = &from_stdin },
+		{ .name = "generate",
+			.help = "make up a password and print it, once",
+			.flag = &generate },
+		{ .name = "delete-mail",
+			.help = "with remove: also delete all mail",
+			.flag = &delete_mail },
+	};
+	const struct cli_command command = {
+		.usage = "account add ADDRESS\n"
+			 "account list [DOMAIN] [--json]\n"
+			 "account passwd ADDRESS\n"
+			 "account disable|enable ADDRESS\n"
+			 "account remove ADDRESS [--delete-mail]",
+		.help = "The people who have mail here. The password is asked for on a terminal; "
+			"without\n"
+			"one, or with an empty answer, it is generated and printed once. Someone "
+			"who is\n"
+			"disabled still gets mail but may not log in.",
+		.options = options,
+		.option_count = ARRAY_LEN(options),
+		.least = 1,
+		.most = -1,
+	};
+	int status;
+	int words = cli_parse(&command, argc, argv, &status);
+	struct accounts a = { .source = SECRET_ASK };
+	if (words < 0 || (status = tool_open(config, json, &a.tool)) != EXIT_DONE)
+		return status;
+	a.delete_mail = delete_mail;
+	a.source = from_stdin ? SECRET_STDIN : generate ? SECRET_GENERATE : SECRET_ASK;
+	status = cli_act(actions, ARRAY_LEN(actions), "account", &a, words, argv);
+	tool_close(&a.tool);
+	return status;
+}

@@ -1,0 +1,212 @@
+#include "main/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+PRINTF(2, 0) static void message(const char *prefix, const char *format, va_list args)
+{
+	fprintf(stderr, "postern: %s", prefix);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+}
+
+int cli_error(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	message("", format, args);
+	va_end(args);
+	return EXIT_FAILED;
+}
+
+void cli_warning(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	message("warning: ", format, args);
+	va_end(args);
+}
+
+int cli_err(const struct err *err)
+{
+	return cli_error("%s", err->text);
+}
+
+static void print_help(const struct cli_command *c)
+{
+	str lines = str_from_z(c->usage), line;
+	for (const char *head = "usage:"; lines.n; head = "      ") {
+		str_cut(lines, '\n', &line, &lines);
+		printf("%s postern %.*s\n", head, STR_ARG(line));
+	}
+	printf("\n%s\n\n", c->help);
+	for (size_t i = 0; i < c->option_count; i++) {
+		const struct cli_option *o = &c->options[i];
+		char name[80], letter[] = "    ";
+		if (o->letter)
+			snprintf(letter, sizeof letter, "-%c, ", o->letter);
+		snprintf(name, sizeof name, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
+			o->value ? o->placeholder : "");
+		printf("  %-28s %s\n", name, o->help);
+	}
+	printf("  %-28s %s\n", "-h, --help", "this text");
+}
+
+/* "--name", "--name=value", "-c", "-cvalue"; *out_inline is the value within the word, or NULL. */
+static const struct cli_option *find_option(
+	const struct cli_command *c, const char *word, const char **out_inline)
+{
+	*out_inline = NULL;
+	for (size_t i = 0; i < c->option_count; i++) {
+		const struct cli_option *o = &c->options[i];
+		size_t n = strlen(o->name);
+		if (word[1] == '-' && strncmp(word + 2, o->name, n) == 0 &&
+			(word[2 + n] == '\0' || word[2 + n] == '=')) {
+			*out_inline = word[2 + n] ? word + 3 + n : NULL;
+			return o;
+		}
+		if (word[1] != '-' && o->letter && word[1] == o->letter) {
+			*out_inline = word[2] ? word + 2 : NULL;
+			return o;
+		}
+	}
+	return NULL;
+}
+
+static int usage_error(const struct cli_command *c, const char *what, const char *word)
+{
+	str verb, rest;
+	str_cut(str_from_z(c->usage), ' ', &verb, &rest);
+	cli_error("%s%s; see: postern %.*s --help", word, what, STR_ARG(verb));
+	return -1;
+}
+
+/* Sets the option in argv[*i]; takes the next word as its value where it needs one. */
+static int set_option(const struct cli_command *c, int argc, char **argv, int *i)
+{
+	const char *value;
+	const struct cli_option *o = find_option(c, argv[*i], &value);
+	if (!o)
+		return usage_error(c, ": no such option", argv[*i]);
+	if (o->flag) {
+		if (value)
+			return usage_error(c, ": takes no value", argv[*i]);
+		*o->flag = true;
+		return 0;
+	}
+	if (!value && *i + 1 >= argc)
+		return usage_error(c, ": a value is missing", argv[*i]);
+	*o->value = value ? value : argv[++*i];
+	return 0;
+}
+
+int cli_parse(const struct cli_command *c, int argc, char **argv, int *out_exit)
+{
+	int words = 0;
+	bool options = true;
+	*out_exit = EXIT_FAILED;
+	for (int i = 1; i < argc; i++) {
+		char *word = argv[i];
+		if (options && strcmp(word, "--") == 0) {
+			options = false;
+		} else if (options && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
+			print_help(c);
+			*out_exit = EXIT_DONE;
+			return -1;
+		} else if (options && word[0] == '-' && word[1]) {
+			if (set_option(c, argc, argv, &i))
+				return -1;
+		} else {
+			argv[words++] = word;
+		}
+	}
+	if (words < c->least)
+		return usage_error(c, "something is missing", "");
+	if (c->most >= 0 && words > c->most)
+		return usage_error(c, ": one word too many", argv[c->most]);
+	return words;
+}
+
+static int unknown_action(
+	const struct cli_action *actions, size_t count, const char *verb, const char *word)
+{
+	struct buf names = BUF_INIT(256);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", actions[i].name);
+	cli_error("%s %s: write one of %.*s", verb, word, STR_ARG(buf_str(&names)));
+	buf_done(&names);
+	return EXIT_FAILED;
+}
+
+int cli_act(const struct cli_action *actions, size_t count, const char *verb, void *context,
+	int argc, char **argv)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct cli_action *a = &actions[i];
+		if (strcmp(a->name, argv[0]) != 0)
+			continue;
+		if (argc - 1 < a->least || (a->most >= 0 && argc - 1 > a->most))
+			return cli_error("%s %s: too %s words; see: postern %s --help", verb,
+				a->name, argc - 1 < a->least ? "few" : "many", verb);
+		return a->run(context, argc - 1, argv + 1);
+	}
+	return unknown_action(actions, count, verb, argv[0]);
+}
+
+const char *cli_config_path(const char *given)
+{
+	static const char *const places[] = { "./postern.conf", "/etc/postern/postern.conf" };
+	const char *environment = getenv("POSTERN_CONFIG");
+	if (given)
+		return given;
+	if (environment && *environment)
+		return environment;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (access(places[i], F_OK) == 0)
+			return places[i];
+	cli_error(
+		"there is no postern.conf here nor in /etc/postern; name one with -c FILE, or make "
+		"one: postern init --dir DIR --domain DOMAIN");
+	return NULL;
+}
+
+const struct config *cli_config(const char *given)
+{
+	struct err err;
+	const char *path = cli_config_path(given);
+	const struct config *config = path ? config_load(path, &err) : NULL;
+	if (path && !config)
+		cli_err(&err);
+	return config;
+}
+
+void cli_config_unref(const struct config **config)
+{
+	config_unref(*config);
+}
+
+void cli_json_string(struct buf *out, str s)
+{
+	buf_add_char(out, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (c == '"' || c == '\\')
+			buf_printf(out, "\\%c", c);
+		else if (c < ' ' || c == 127)
+			buf_printf(out, "\\u%04x", c);
+		else
+			buf_add_char(out, (char)c);
+	}
+	buf_add_char(out, '"');
+}
+
+int cli_print(const struct buf *out)
+{
+	bool whole = fwrite(buf_str(out).p, 1, out->n, stdout) == out->n && fflush(stdout) == 0;
+	if (out->overflowed)
+		return cli_error("the list is too long to be printed");
+	return whole ? EXIT_DONE : cli_error("cannot write: %s", strerrordesc_np(errno));
+}

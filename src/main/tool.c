@@ -1,0 +1,88 @@
+#include "main/tool.h"
+
+#include "base/clock.h"
+#include "directory/domain.h"
+#include "main/cli.h"
+
+#include <errno.h>
+
+enum { ARENA_MAX = 1024 * 1024 * 1024 };
+
+int tool_open(const char *config_path, bool json, struct tool *out)
+{
+	struct err err;
+	struct tool t = { .json = json, .arena = ARENA_INIT(ARENA_MAX) };
+	t.now = clock_wall() / NSEC_PER_SEC;
+	t.config = cli_config(config_path);
+	if (!t.config)
+		return EXIT_FAILED;
+	int r = directory_store_open(t.config->data_dir.p, false, &t.store, &err);
+	if (r) {
+		if (r == -ENOENT)
+			cli_error("there is no directory in %s; make one: postern init",
+				t.config->data_dir.p);
+		else
+			cli_err(&err);
+		tool_close(&t);
+		return EXIT_FAILED;
+	}
+	*out = t;
+	return EXIT_DONE;
+}
+
+void tool_close(struct tool *t)
+{
+	directory_store_close(t->store);
+	config_unref(t->config);
+	arena_done(&t->arena);
+}
+
+bool tool_address(struct tool *t, const char *text, str *out)
+{
+	str local;
+	char domain[DOMAIN_TEXT_SIZE];
+	if (!mailbox_split(str_from_z(text), &t->arena, &local, domain)) {
+		cli_error("\"%s\" is not an address, as alice@example.org", text);
+		return false;
+	}
+	*out = mailbox_text(local, str_from_z(domain), &t->arena);
+	return true;
+}
+
+bool tool_domain(struct tool *t, const char *text, str *out)
+{
+	char domain[DOMAIN_TEXT_SIZE];
+	if (!domain_normalize(str_from_z(text), domain)) {
+		cli_error("\"%s\" is not a domain, as example.org", text);
+		return false;
+	}
+	*out = arena_str(&t->arena, str_from_z(domain));
+	return true;
+}
+
+str tool_domain_of(str address)
+{
+	return str_skip(address, (size_t)(str_find_last_char(address, '@') + 1));
+}
+
+bool tool_is_local(struct tool *t, str address)
+{
+	struct directory_domain domain;
+	struct err err;
+	str name = tool_domain_of(address);
+	int r = directory_domain_find(t->store, name, &t->arena, &domain, &err);
+	if (r == -ENOENT)
+		cli_error("%.*s is not a domain of this server; first: postern domain add %.*s",
+			STR_ARG(name), STR_ARG(name));
+	else if (r)
+		cli_err(&err);
+	return r == 0;
+}
+
+void tool_date(int64_t seconds, char out[static TOOL_DATE_SIZE])
+{
+	time_t when = (time_t)seconds;
+	struct tm tm;
+	if (!gmtime_r(&when, &tm) || strftime(out, TOOL_DATE_SIZE, "%Y-%m-%d", &tm) == 0)
+		memcpy(out, "?", 2);
+}
