@@ -5,17 +5,12 @@
 
 #include "delivery/delivery_role.h"
 #include "directory/directory_role.h"
-#if __has_include("mailbox/mailbox_role.h")
 #include "mailbox/mailbox_role.h"
-#endif
 #include "main/cli.h"
 #include "smtpd/smtpd_role.h"
 
-static const struct role *const roles[] = { &directory_role, &delivery_role,
-#if __has_include("mailbox/mailbox_role.h")
-	&mailbox_role,
-#endif
-	&smtpd_role };
+static const struct role *const roles[] = { &directory_role, &delivery_role, &smtpd_role,
+	&mailbox_role };
 
 /* "smtpd.1" is the second process of smtpd. */
 int main_role(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -325,6 +326,16 @@ static void run_loop(struct supervisor *s)
 		uv_close((uv_handle_t *)&signals[i], NULL);
 }
 
+/* Each connection is a descriptor; the roles inherit the limit. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int supervisor_run(const struct config *config, const char *config_path)
 {
 	struct supervisor s = { .config = config,
@@ -335,6 +346,7 @@ int supervisor_run(const struct config *config, const char *config_path)
 	take_log_settings(&s);
 	signal(SIGPIPE, SIG_IGN);
 	umask(0077);
+	raise_file_limit();
 	s.loop = loop_new(&s.log);
 	struct err err = { "" };
 	if (prepare(&s, &err) < 0) {
