@@ -63,6 +63,16 @@ str arena_str(struct arena *a, str s)
 	return s.n ? str_from(arena_str_z(a, s), s.n) : STR_EMPTY;
 }
 
+str arena_join(struct arena *a, str head, str tail)
+{
+	char *p = arena_alloc(a, head.n + tail.n + 1);
+	if (head.n)
+		memcpy(p, head.p, head.n);
+	if (tail.n)
+		memcpy(p + head.n, tail.p, tail.n);
+	return str_from(p, head.n + tail.n);
+}
+
 str arena_printf(struct arena *a, const char *format, ...)
 {
 	va_list args, again;

@@ -31,5 +31,8 @@ void *arena_alloc(struct arena *a, size_t n) MUST_USE; /* asserts that it fits *
 str arena_str(struct arena *a, str s);
 char *arena_str_z(struct arena *a, str s);
 
+/* A copy of both, one behind the other. */
+str arena_join(struct arena *a, str head, str tail);
+
 /* As sprintf. */
 str arena_printf(struct arena *a, const char *format, ...) PRINTF(2, 3);

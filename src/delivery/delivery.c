@@ -13,14 +13,6 @@ enum { KEEP_OPEN = 32 };
 /* A process that shows mailboxes hears of changes at once, and then no more often than this. */
 #define TELL_INTERVAL MILLISECONDS(10)
 
-/* Where messages for an account follow each other this closely, waiting for a few more before they
- * are written costs each a moment and saves all of them most of a commit. */
-#define GATHER_BELOW (NSEC_PER_MSEC / 2)
-#define GATHER_FOR MILLISECONDS(1)
-
-/* How long an account's writer waits for more before it ends. */
-#define INBOX_LINGER MILLISECONDS(500)
-
 struct delivery {
 	struct loop *loop;
 	const struct log *log;
@@ -49,8 +41,6 @@ struct inbox {
 	struct delivery *owner;
 	uint64_t account;
 	struct pending *first, **last;
-	struct event arrival;
-	int64_t arrived, gap; /* when the latest came; between the latest ones, on the average */
 };
 
 /* ── Telling who shows mailboxes ──────────────────────────────────────────────────────────── */
@@ -201,60 +191,48 @@ static void write_batch(struct task *t, struct inbox *in)
 static void write_inbox(struct task *t, void *arg)
 {
 	struct inbox *in = arg;
-	for (;;) {
-		if (!in->first)
-			(void)!event_wait(t, &in->arrival, task_deadline(t, INBOX_LINGER));
-		if (!in->first)
-			break;
-		if (in->gap < GATHER_BELOW)
-			(void)!task_sleep(t, GATHER_FOR);
+	while (in->first) {
+		(void)!task_yield(t); /* what has reached the socket by now comes along */
 		write_batch(t, in);
 	}
 	map_remove(&in->owner->inboxes, MAP_KEY(in->account));
 	free(in);
 }
 
-static struct inbox *inbox_start(struct delivery *d, uint64_t account, int64_t now)
-{
-	struct inbox *in = xcalloc(1, sizeof *in);
-	*in = (struct inbox){ .owner = d, .account = account, .arrived = now, .gap = INBOX_LINGER };
-	in->last = &in->first;
-	if (task_start(d->loop, write_inbox, in, NULL) < 0) {
-		free(in);
-		return NULL;
-	}
-	map_put(&d->inboxes, MAP_KEY(account), in);
-	return in;
-}
-
 /* Puts the message into the account's inbox, and starts its writer if none is at work. */
-static int enqueue(struct delivery *d, uint64_t account, struct pending *p, int64_t now)
+static int enqueue(struct delivery *d, uint64_t account, struct pending *p)
 {
 	struct inbox *in = map_get(&d->inboxes, MAP_KEY(account));
-	if (!in)
-		in = inbox_start(d, account, now);
-	if (!in)
-		return -ENOMEM;
-	in->gap += (now - in->arrived - in->gap) / 8;
-	in->arrived = now;
+	if (!in) {
+		in = xcalloc(1, sizeof *in);
+		*in = (struct inbox){ .owner = d, .account = account };
+		in->last = &in->first;
+		int rc = task_start(d->loop, write_inbox, in, NULL);
+		if (rc < 0) {
+			free(in);
+			return rc;
+		}
+		map_put(&d->inboxes, MAP_KEY(account), in);
+	}
 	p->next = NULL;
 	*in->last = p;
 	in->last = &p->next;
-	event_set(&in->arrival);
 	return 0;
 }
 
 /* ── The calls ────────────────────────────────────────────────────────────────────────────── */
 
-static struct account_delivery delivery_of(const struct delivery_commit_request *in, size_t i)
+/* prefix: the trace fields, and behind them the message, if that came in the request itself. */
+static struct account_delivery delivery_of(
+	const struct delivery_commit_request *in, str prefix, size_t i)
 {
 	return (struct account_delivery){
 		.name = in->details.v[i],
 		.or_inbox = true,
 		.internaldate = in->received,
-		.prefix = in->trace,
+		.prefix = prefix,
 		.fd = in->message,
-		.body_size = in->size,
+		.body_size = in->message < 0 ? 0 : in->size,
 		.summary = { in->envelope, in->body, in->bodystructure, in->date },
 	};
 }
@@ -264,15 +242,16 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 {
 	struct delivery *d = self;
 	size_t n = in->accounts.n;
-	if (in->message < 0 || n == 0 || in->details.n != n)
+	if ((in->message < 0 && in->content.n != in->size) || n == 0 || in->details.n != n)
 		return -EINVAL;
+	str prefix = arena_join(a, in->trace, in->content);
 	struct commit c = { .task = t, .left = n };
 	struct pending *pending = arena_array(a, struct pending, n);
 	for (size_t i = 0; i < n; i++) {
 		pending[i] = (struct pending){
-			.delivery = delivery_of(in, i), .id = in->id, .commit = &c
+			.delivery = delivery_of(in, prefix, i), .id = in->id, .commit = &c
 		};
-		pending[i].result = enqueue(d, in->accounts.v[i], &pending[i], task_now(t));
+		pending[i].result = enqueue(d, in->accounts.v[i], &pending[i]);
 		if (pending[i].result < 0)
 			c.left--;
 	}

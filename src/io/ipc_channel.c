@@ -221,8 +221,8 @@ static int take_frames(struct ipc_channel *c)
 		rc = c->stopping ? -ECONNRESET : 0;
 	}
 	buf_consume(&c->in, at);
-	if (c->in.n == 0)
-		buf_done(&c->in);
+	if (c->in.n == 0 && c->in.cap > 2 * READ_SIZE)
+		buf_done(&c->in); /* after a large frame */
 	return rc;
 }
 

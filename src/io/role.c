@@ -201,6 +201,17 @@ static int unlisten(struct task *t, void *self, const struct role_unlisten_reque
 	return 0;
 }
 
+/* Until the last session has ended; -ETIMEDOUT when that takes too long. */
+static int wait_for_sessions(struct task *t, struct role_process *p, int64_t patience)
+{
+	int64_t deadline = task_deadline(t, patience);
+	int rc = 0;
+	while (p->sessions && rc == 0)
+		rc = event_wait(t, &p->internal->drained, deadline);
+	return rc;
+}
+
+/* Those that take too long still get to say why they end. */
 static int drain(struct task *t, void *self, const struct role_drain_request *in, struct arena *a,
 	struct role_drain_reply *out)
 {
@@ -210,7 +221,13 @@ static int drain(struct task *t, void *self, const struct role_drain_request *in
 	for (struct role_session *s = p->sessions; s; s = s->next)
 		if (s->idle)
 			task_cancel(s->task);
-	return p->sessions ? event_wait(t, &p->internal->drained, NEVER) : 0;
+	int rc = wait_for_sessions(t, p, p->config->supervisor.shutdown_grace);
+	for (struct role_session *s = p->sessions; s; s = s->next)
+		task_cancel(s->task);
+	if (p->sessions && wait_for_sessions(t, p, ROLE_LAST_WORDS) < 0)
+		log_warning(p->log, "sessions do not end",
+			F_INT("seconds", ROLE_LAST_WORDS / NSEC_PER_SEC));
+	return rc;
 }
 
 static void supervisor_gone(void *self)

@@ -17,6 +17,9 @@ enum { ROLE_CONTROL_FD = 3 };
 
 struct role_process;
 
+/* At a shutdown, after shutdown_grace: for the sessions that are cut off to say so. */
+#define ROLE_LAST_WORDS SECONDS(1)
+
 /* A role, as its own file describes it. Calls marked * may be NULL. */
 struct role {
 	const char *name;

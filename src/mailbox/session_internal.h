@@ -2,7 +2,7 @@
  * session_internal.h: the state of a session, and what its commands share.
  *
  * Each command has one function, cmd_NAME(), in the file of its group; session.c has the table. It
- * writes its untagged responses with stream_put() on s->out as it goes, and returns the one tagged
+ * writes its untagged responses to s->stream as it goes, and returns the one tagged
  * reply. Arguments are already parsed and the state checked.
  *
  * The store is reached with mailbox_run(): a plain function that runs on a thread with the account
@@ -112,7 +112,7 @@ struct imap_reply mailbox_failure(struct session *s, int rc, const struct err *e
  */
 void mailbox_changed(struct session *s);
 
-/* ── The view (view.c) ────────────────────────────────────────────────────────────────────── */
+/* ── The view (view.c, view_sync.c) ───────────────────────────────────────────────────────── */
 
 int view_open(struct session *s, str name, bool read_only, struct account_mailbox *out_mailbox,
 	struct err *err) MUST_USE;

@@ -54,6 +54,11 @@ struct conversation {
 
 /* ── News ─────────────────────────────────────────────────────────────────────────────────── */
 
+static int deleted_message_comes(struct account *a, void *arg, struct err *err)
+{
+	return testing_deliver(a, "INBOX", MESSAGE_DELETED, STR("Subject: new\r\n\r\n"), err);
+}
+
 static int box_is_made(struct account *a, void *arg, struct err *err)
 {
 	struct account_mailbox made;
@@ -86,6 +91,11 @@ static void stranger(struct testing_world *w)
 static void no_directory(struct testing_world *w)
 {
 	w->directory_fails = -ECONNRESET;
+}
+
+static void quiet(struct testing_world *w)
+{
+	w->quiet = true;
 }
 
 static void full(struct testing_world *w)
@@ -206,6 +216,10 @@ static const struct conversation conversations[] = {
 				"* STATUS \"Archive\" (MESSAGES 0 RECENT 0)\r\nl OK Listed\r\n" },
 			{ "m UNSUBSCRIBE x/y\r\nn LSUB \"\" x*\r\n",
 				"m OK Not subscribed any more\r\nn OK Listed\r\n" },
+			{ "m SUBSCRIBE x/y\r\nm SUBSCRIBE x\r\nm LSUB \"\" x*\r\n",
+				"m OK Subscribed\r\nm OK Subscribed\r\n"
+				"* LSUB () \"/\" \"x\"\r\n* LSUB () \"/\" \"x/y\"\r\n"
+				"m OK Listed\r\n" },
 			{ "o RENAME a c/d\r\np LIST \"\" c*\r\n",
 				"o OK Renamed\r\n* LIST (\\HasChildren) \"/\" \"c\"\r\n"
 				"* LIST (\\HasChildren) \"/\" \"c/d\"\r\n"
@@ -248,6 +262,18 @@ static const struct conversation conversations[] = {
 					"* 1 FETCH (UID 3 FLAGS (\\Flagged \\Recent $Work))\r\n" },
 			{ "DONE\r\n", "a OK Idled\r\n" } },
 		.news = testing_much_happens, .news_at = 4 },
+	{ "what the client does not know of is left alone",
+		{ { LOGIN, LOGGED_IN },
+			{ "s EXAMINE INBOX\r\n",
+				FLAGS_READ_ONLY INBOX("3") "s OK [READ-ONLY] Opened to read\r\n" },
+			{ SELECT, CLOSED SELECTED },
+			{ "a UID EXPUNGE 1:100\r\nb EXPUNGE\r\n",
+				"a OK Expunged\r\nb OK Expunged\r\n" },
+			{ "c UID FETCH 9:* UID\r\n",
+				"* 4 EXISTS\r\n* 4 RECENT\r\n* 4 FETCH (UID 5)\r\n"
+				"c OK FETCH completed\r\n" },
+			{ "d EXPUNGE\r\n", "* 4 EXPUNGE\r\nd OK Expunged\r\n" } },
+		.news = deleted_message_comes, .news_at = 4, .prepare = quiet },
 	{ "expunges have to wait",
 		{ { LOGIN, LOGGED_IN }, { SELECT, SELECTED },
 			{ "a FETCH 3:2 UID\r\n",
@@ -506,6 +532,48 @@ static void test_many_literals(void **state)
 	testing_done(&w);
 }
 
+static void test_literals_together(void **state)
+{
+	struct testing_world w;
+	struct testing_run r = { .piece = 0 };
+	struct buf input = BUF_INIT(SIZE_MAX);
+	testing_init(&w);
+	long_input(&input, "a LOGIN {8000+}\r\n", 'x', 8000, " {193}\r\nb NOOP\r\n");
+	run(&w, &r, input.p);
+	assert_non_null(strstr(r.output.p, "a NO [TOOBIG] The literal is too large\r\nb OK Done"));
+	buf_done(&input);
+	buf_done(&r.output);
+	testing_done(&w);
+}
+
+static void test_wrong_passwords_take_time(void **state)
+{
+	struct testing_world w;
+	struct testing_run r = { .piece = 0 };
+	testing_init(&w);
+	run(&w, &r, "a LOGIN a b\r\na LOGIN a b\r\na LOGIN a b\r\n");
+	assert_int_equal(r.took, SECONDS(6));
+	buf_done(&r.output);
+	testing_done(&w);
+}
+
+static void test_errors_in_a_row(void **state)
+{
+	struct testing_world w;
+	struct testing_run r = { .piece = 0 };
+	struct buf input = BUF_INIT(65536);
+	testing_init(&w);
+	for (int i = 1; i <= 40; i++)
+		buf_add(&input, i % 20 ? STR("a FOO\r\n") : STR("a NOOP\r\n"));
+	buf_add(&input, STR("b LOGOUT\r\n"));
+	buf_add_char(&input, '\0');
+	run(&w, &r, input.p);
+	assert_non_null(strstr(r.output.p, "b OK Logged out\r\n"));
+	buf_done(&input);
+	buf_done(&r.output);
+	testing_done(&w);
+}
+
 static void test_too_many_errors(void **state)
 {
 	struct testing_world w;
@@ -535,6 +603,9 @@ int main(void)
 		cmocka_unit_test(test_shutdown),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_many_literals),
+		cmocka_unit_test(test_literals_together),
+		cmocka_unit_test(test_wrong_passwords_take_time),
+		cmocka_unit_test(test_errors_in_a_row),
 		cmocka_unit_test(test_too_many_errors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

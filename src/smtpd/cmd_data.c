@@ -52,9 +52,9 @@ static void format_trace(struct smtpd_session *s, struct buf *out)
  * read there, others through a mapping of the spool file. */
 static int summarise(struct incoming *in, struct arena *a, struct mail_summary *out)
 {
-	if (in->size == in->unwritten.n) {
+	if (incoming_in_memory(in)) {
 		mail_summary(a, buf_str(&in->unwritten), out);
-		return incoming_flush(in);
+		return 0;
 	}
 	int rc = incoming_flush(in);
 	if (rc < 0)
@@ -94,6 +94,8 @@ static int commit(struct smtpd_session *s, struct arena *a, struct ipc_u64s *out
 	struct delivery_commit_request in = {
 		.id = str_from_z(x->id),
 		.trace = buf_str(&trace),
+		.content = incoming_in_memory(&x->incoming) ? buf_str(&x->incoming.unwritten)
+							    : STR_EMPTY,
 		.message = x->incoming.fd,
 		.size = x->incoming.size,
 		.received = now,

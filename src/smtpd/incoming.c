@@ -1,7 +1,6 @@
 #include "smtpd/incoming.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 void incoming_open(struct incoming *in, uint64_t max, enum smtp_framing framing,
@@ -47,10 +46,8 @@ static void write_all(struct incoming *in, str bytes)
 
 int incoming_flush(struct incoming *in)
 {
-	if (in->fd < 0 && in->error == 0) {
-		int fd = memfd_create("message", MFD_CLOEXEC);
-		take_fd(in, fd < 0 ? -errno : fd);
-	}
+	if (in->fd < 0)
+		return in->error;
 	write_all(in, buf_str(&in->unwritten));
 	buf_clear(&in->unwritten);
 	return in->error;

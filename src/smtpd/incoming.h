@@ -1,8 +1,8 @@
 /*
  * incoming.h: a message on its way in: from the wire to a spool file, checked as it passes.
  *
- * Until INCOMING_MEMORY bytes it is kept in memory, and at the end handed on in a memfd: a file in
- * the spool directory costs more than all else that a small message needs.
+ * Up to INCOMING_MEMORY bytes it stays in memory, and travels to delivery within the call; a file,
+ * even a memfd, costs more than all else that a small message needs.
  *
  * Whatever goes wrong, the message is read to its end, because only there can it be refused; from
  * then on its bytes are dropped.
@@ -39,7 +39,14 @@ void incoming_feed(struct incoming *in, str *bytes);
 /* The last chunk of BDAT was fed. */
 void incoming_finish_chunks(struct incoming *in);
 
-/* Puts what is still in memory into in->fd; 0, or why the message is not whole there (sticky). */
+/* All of it is in in->unwritten, and there is no file. */
+static inline bool incoming_in_memory(const struct incoming *in)
+{
+	return in->fd < 0 && in->error == 0;
+}
+
+/* Writes the rest to the spool file; 0, or why the message is not whole there (sticky). Nothing to
+ * do for one that is in memory. */
 int incoming_flush(struct incoming *in);
 
 static inline bool incoming_too_large(const struct incoming *in)

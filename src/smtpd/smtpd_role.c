@@ -1,5 +1,6 @@
 #include "smtpd/smtpd_role.h"
 
+#include "smtpd/recipient_cache.h"
 #include "smtpd/session.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 struct smtpd {
 	struct role_process *process;
 	struct ipc_client *directory, *delivery;
+	struct recipient_cache *recipients;
 	int spool; /* the directory */
 };
 
@@ -46,6 +48,7 @@ static int start(struct role_process *p, struct err *err)
 		free(s);
 		return rc;
 	}
+	s->recipients = recipient_cache_new(directory_over(s->directory));
 	p->state = s;
 	return 0;
 }
@@ -114,7 +117,7 @@ static void serve(struct task *t, struct connection *c)
 	struct smtpd_world world = {
 		.config = config_ref(p->config),
 		.tls = p->tls ? tls_context_ref(p->tls) : NULL,
-		.directory = directory_over(s->directory),
+		.directory = recipient_cache_calls(s->recipients),
 		.delivery = delivery_over(s->delivery),
 		.open_spool = open_spool,
 		.admit = admit,

@@ -189,24 +189,32 @@ void account_changes_done(struct account_changes *c)
 
 /* ---- summaries ---- */
 
-static int summarise(struct account *a, uint64_t body, size_t index,
+/* Rows from..to of a run of ascending ids: bodies[first] to bodies[last]; ids between may be
+ * others. */
+static int summarise_run(struct account *a, const uint64_t *bodies, size_t first, size_t end,
 	int (*fn)(void *arg, size_t index, const struct account_summary *summary), void *arg,
 	struct err *err)
 {
 	struct db_statement *st CLEANUP(db_reset_pointer) = NULL;
 	int r = db_query(a->db,
-		"SELECT date, envelope, body, bodystructure FROM body WHERE account = ?1 AND id = "
-		"?2",
-		&st, err, DB_I64(a->id), DB_I64(body));
-	if (r == 0)
-		r = db_step(st, err);
-	if (r <= 0)
-		return r;
-	struct account_summary s = { .date = db_column_i64(st, 0),
-		.envelope = db_column_text(st, 1),
-		.body = db_column_text(st, 2),
-		.bodystructure = db_column_text(st, 3) };
-	return fn(arg, index, &s);
+		"SELECT id, date, envelope, body, bodystructure FROM body WHERE account = ?1"
+		" AND id >= ?2 AND id <= ?3 ORDER BY id",
+		&st, err, DB_I64(a->id), DB_I64(bodies[first]), DB_I64(bodies[end - 1]));
+	size_t i = first;
+	while (r == 0 && (r = db_step(st, err)) > 0) {
+		uint64_t id = (uint64_t)db_column_i64(st, 0);
+		while (i < end && bodies[i] < id)
+			i++;
+		r = 0;
+		if (i == end || bodies[i] != id)
+			continue;
+		struct account_summary s = { .date = db_column_i64(st, 1),
+			.envelope = db_column_text(st, 2),
+			.body = db_column_text(st, 3),
+			.bodystructure = db_column_text(st, 4) };
+		r = fn(arg, i, &s);
+	}
+	return r;
 }
 
 int account_summaries(struct account *a, const uint64_t *bodies, size_t count,
@@ -216,7 +224,12 @@ int account_summaries(struct account *a, const uint64_t *bodies, size_t count,
 	int r = db_begin(a->db, DB_READ, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = summarise(a, bodies[i], i, fn, arg, err);
+	for (size_t i = 0, end; r == 0 && i < count; i = end) {
+		end = i + 1;
+		while (end < count && bodies[end] > bodies[end - 1] &&
+			bodies[end] - bodies[end - 1] <= 8)
+			end++;
+		r = summarise_run(a, bodies, i, end, fn, arg, err);
+	}
 	return account_end(a, r, err);
 }

@@ -275,11 +275,11 @@ static int64_t sqlite_column_i64(struct db_statement *st, int column)
 	return sqlite3_column_int64(handle_of(st), column);
 }
 
+/* Of text too the blob: it needs no NUL behind it, and so no copy. */
 static str sqlite_column_bytes(struct db_statement *st, int column, bool text)
 {
 	sqlite3_stmt *h = handle_of(st);
-	const void *p = text ? (const void *)sqlite3_column_text(h, column)
-			     : sqlite3_column_blob(h, column);
+	const void *p = sqlite3_column_blob(h, column);
 	return p ? str_from(p, (size_t)sqlite3_column_bytes(h, column)) : STR_EMPTY;
 }
 

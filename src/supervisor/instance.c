@@ -17,7 +17,7 @@
 
 /* A process that lived so long has its next restart without delay. */
 #define LONG_LIFE SECONDS(60)
-#define CONTROL_TIMEOUT SECONDS(60)
+#define CONTROL_TIMEOUT SECONDS(90) /* the longest shutdown_grace, and then some */
 
 /* Who calls whom. */
 static const struct {
@@ -123,6 +123,7 @@ static int spawn(struct instance *in)
 		.stdio = stdio,
 		.stdio_count = ARRAY_LEN(stdio) };
 	in->process.data = in;
+	in->killed = false;
 	int rc = uv_spawn(loop_uv(in->owner->loop), &in->process, &options);
 	close(pair[1]);
 	if (rc < 0) {
@@ -235,10 +236,16 @@ static int bring_up(struct task *t, struct instance *in, struct err *err)
 
 /* ── Its life ─────────────────────────────────────────────────────────────────────────────── */
 
+void instance_kill(struct instance *in)
+{
+	in->killed = true;
+	uv_process_kill(&in->process, SIGKILL);
+}
+
 static void log_end(const struct instance *in)
 {
 	const struct log *log = &in->owner->log;
-	if (in->owner->stopping)
+	if (in->killed || (in->owner->stopping && !in->signal && in->status == 0))
 		return;
 	if (in->signal)
 		log_error(log, "a process died", F_Z("process", in->name),
@@ -258,7 +265,9 @@ static void run_instance(struct task *t, void *arg)
 		int64_t started = task_now(t);
 		int rc = bring_up(t, in, &err);
 		in->failed = rc < 0;
-		if (rc < 0)
+		if (rc < 0 && s->stopping)
+			; /* a shutdown came in between */
+		else if (rc < 0)
 			log_error(&s->log, "a process could not be started",
 				F_Z("process", in->name), F_Z("error", err.text));
 		else
@@ -266,7 +275,7 @@ static void run_instance(struct task *t, void *arg)
 				F_INT("pid", in->process.pid));
 		event_set(&s->progress);
 		if (rc < 0 && in->running)
-			uv_process_kill(&in->process, SIGKILL);
+			instance_kill(in);
 		while (in->running && event_wait(t, &in->exited, NEVER) == 0)
 			;
 		if (in->census)

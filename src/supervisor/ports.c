@@ -1,6 +1,7 @@
 #include "supervisor/ports.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,11 @@ static int port_open(const char *service, const char *role, const struct endpoin
 		fd = bind_endpoint(e, err);
 	if (fd < 0)
 		return fd;
+	/* Inherited by the connections. Replies are collected before they are written: Nagle's
+	 * algorithm would only make their ends wait for the client's delayed acknowledgement. */
+	int one = 1;
+	if (e->address.any.sa_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	struct port *p = xcalloc(1, sizeof *p);
 	*p = (struct port){
 		.next = *out, .role = role, .name = str_dup_z(str_from_z(name)), .fd = fd

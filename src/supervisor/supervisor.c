@@ -14,7 +14,7 @@
 
 enum { PEM_MAX = 256 * 1024 };
 
-/* Beyond shutdown_grace, before a process that does not end is killed. */
+/* Beyond that, before a process that does not end is killed. */
 #define LAST_GRACE SECONDS(2)
 
 /* ── Certificate and key ──────────────────────────────────────────────────────────────────── */
@@ -213,8 +213,11 @@ static void wait_for_end(struct task *t, struct supervisor *s, bool clients)
 		int64_t deadline = task_deadline(t, LAST_GRACE);
 		while (in->running && event_wait(t, &s->progress, deadline) == 0)
 			;
-		if (in->running)
-			uv_process_kill(&in->process, SIGKILL);
+		if (in->running) {
+			log_error(
+				&s->log, "a process did not end in time", F_Z("process", in->name));
+			instance_kill(in);
+		}
 		while (in->task && event_wait(t, &s->progress, task_deadline(t, LAST_GRACE)) == 0)
 			;
 	}
@@ -235,7 +238,8 @@ static void shut_down(struct task *t, struct supervisor *s)
 		all[n] = (struct draining){ in, &left };
 		left += task_start(s->loop, drain, &all[n++], NULL) == 0;
 	}
-	int64_t deadline = task_deadline(t, s->config->supervisor.shutdown_grace);
+	int64_t patience = s->config->supervisor.shutdown_grace + ROLE_LAST_WORDS + LAST_GRACE;
+	int64_t deadline = task_deadline(t, patience);
 	int rc = 0;
 	while (left && rc == 0)
 		rc = event_wait(t, &s->progress, deadline);

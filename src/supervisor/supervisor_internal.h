@@ -24,6 +24,7 @@ struct instance {
 	bool running; /* the process is there */
 	bool ready;   /* configured, connected, listening */
 	bool failed;  /* the last start did not get to that */
+	bool killed;  /* by us */
 	struct event exited;
 	int64_t status;
 	int signal;
@@ -53,6 +54,8 @@ struct supervisor {
 int instances_make(struct supervisor *s, struct err *err) MUST_USE;
 /* Starts the instance's task. */
 int instance_start(struct instance *in) MUST_USE;
+/* Ends its process at once, without a word in the log. */
+void instance_kill(struct instance *in);
 void instances_free(struct supervisor *s);
 
 /* Gives the instance the current configuration. -EINVAL with a reason where it refused. */

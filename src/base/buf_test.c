@@ -1,0 +1,116 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/buf.h"
+
+static void it_grows_to_its_maximum_and_no_further(void **state)
+{
+	for (size_t max = 0; max < 300; max += 7) {
+		struct buf b = BUF_INIT(max);
+		for (size_t i = 0; i < max; i++)
+			buf_add_char(&b, (char)i);
+		assert_false(b.overflowed);
+		assert_int_equal(b.n, max);
+		for (size_t i = 0; i < max; i++)
+			assert_int_equal(b.p[i], (char)i);
+		buf_add_char(&b, 'x');
+		assert_true(b.overflowed);
+		assert_int_equal(b.n, max);
+		assert_true(b.cap <= max);
+		buf_done(&b);
+	}
+}
+
+static void overflow_is_sticky(void **state)
+{
+	struct buf b = BUF_INIT(4);
+	buf_add(&b, STR("abc"));
+	buf_add(&b, STR("de"));
+	buf_add(&b, STR("f"));
+	assert_true(b.overflowed);
+	assert_true(str_equal(buf_str(&b), STR("abc")));
+	assert_null(buf_reserve(&b, 1));
+	buf_clear(&b);
+	buf_add(&b, STR("wxyz"));
+	assert_false(b.overflowed);
+	assert_true(str_equal(buf_str(&b), STR("wxyz")));
+	assert_null(buf_reserve(&b, SIZE_MAX));
+	assert_true(b.overflowed);
+	buf_done(&b);
+	assert_false(b.overflowed);
+	assert_int_equal(b.max, 4);
+}
+
+static void nothing_needs_no_memory(void **state)
+{
+	struct buf b = BUF_INIT(10);
+	buf_add(&b, STR_EMPTY);
+	assert_null(b.p);
+	assert_int_equal(buf_str(&b).n, 0);
+	assert_non_null(buf_str(&b).p);
+	buf_consume(&b, 0);
+	buf_done(&b);
+}
+
+static void numbers(void **state)
+{
+	struct buf b = BUF_INIT(100);
+	buf_add_u64(&b, 0);
+	buf_add_char(&b, ' ');
+	buf_add_u64(&b, 1234567890);
+	buf_add_char(&b, ' ');
+	buf_add_u64(&b, UINT64_MAX);
+	assert_true(str_equal(buf_str(&b), STR("0 1234567890 18446744073709551615")));
+	buf_done(&b);
+}
+
+/* The closing NUL that printf writes takes no room. */
+static void printing(void **state)
+{
+	struct buf b = BUF_INIT(8);
+	buf_printf(&b, "%d-%s", 42, "abc");
+	buf_printf(&b, "%s", "");
+	buf_printf(&b, "%c%c", 'y', 'z');
+	assert_false(b.overflowed);
+	assert_true(str_equal(buf_str(&b), STR("42-abcyz")));
+	buf_printf(&b, "%s", "");
+	assert_false(b.overflowed);
+	buf_printf(&b, "!");
+	assert_true(b.overflowed);
+	assert_int_equal(b.n, 8);
+	buf_clear(&b);
+	buf_printf(&b, "%0200d", 1);
+	assert_true(b.overflowed);
+	assert_int_equal(b.n, 0);
+	buf_done(&b);
+}
+
+static void consuming(void **state)
+{
+	struct buf b = BUF_INIT(100);
+	buf_add(&b, STR("abcdef"));
+	buf_consume(&b, 2);
+	assert_true(str_equal(buf_str(&b), STR("cdef")));
+	buf_add(&b, STR("gh"));
+	buf_consume(&b, 6);
+	assert_int_equal(b.n, 0);
+	buf_add(&b, STR("i"));
+	assert_true(str_equal(buf_str(&b), STR("i")));
+	buf_done(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_grows_to_its_maximum_and_no_further),
+		cmocka_unit_test(overflow_is_sticky),
+		cmocka_unit_test(nothing_needs_no_memory),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(printing),
+		cmocka_unit_test(consuming),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
