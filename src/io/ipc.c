@@ -88,11 +88,16 @@ static void on_reply(void *owner, struct ipc_frame *f)
 	struct pending *p = slot->call;
 	if (!p || p->done || slot->generation != (uint32_t)(f->sequence >> 32))
 		return; /* its caller has given up */
+	int fds[IPC_FDS_MAX];
+	memcpy(fds, f->fds, sizeof fds);
 	struct ipc_reader r = { f->payload, p->arena, f->fds, f->fd_count, false };
 	int64_t result = ipc_get_i64(&r);
 	if (result == 0 && !r.bad)
 		p->decode(&r, p->out);
-	finish(p, r.bad || result > 0 || result < INT32_MIN ? -EBADMSG : (int)result);
+	bool bad = r.bad || r.bytes.n || result > 0 || result < INT32_MIN;
+	if (bad)
+		memcpy(f->fds, fds, sizeof fds); /* nobody's: the channel closes them */
+	finish(p, bad ? -EBADMSG : (int)result);
 }
 
 static void fail_all(struct ipc_client *c)

@@ -124,7 +124,8 @@ static inline bool testing_client_handshake(struct testing_client *c)
 	else if (c->ciphers)
 		ASSERT(SSL_CTX_set_cipher_list(ctx, c->ciphers) == 1);
 	if (c->groups)
-		ASSERT(SSL_CTX_set1_groups_list(ctx, c->groups) == 1);
+		ASSERT(SSL_CTX_ctrl(ctx, SSL_CTRL_SET_GROUPS_LIST, 0,
+			       (void *)(uintptr_t)c->groups) == 1); /* takes a char * */
 	c->ssl = SSL_new(ctx);
 	SSL_CTX_free(ctx);
 	SSL_set_bio(c->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));

@@ -258,7 +258,7 @@ struct testing_run {
 /* Ids are random: what is compared has none. */
 static inline void testing_hide_ids(struct testing_run *r, str out)
 {
-	str mark = STR("accepted as ");
+	str mark = STR("\n250 2.0.0 Ok: accepted as "); /* a whole line: a client may say it, too */
 	for (ptrdiff_t at; (at = str_find(out, mark)) >= 0; r->accepted++) {
 		size_t n = (size_t)at + mark.n;
 		buf_add(&r->output, str_first(out, n));

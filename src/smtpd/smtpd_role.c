@@ -77,8 +77,12 @@ static enum smtpd_admission admit(void *context, const struct ip *client)
 {
 	struct connection *c = context;
 	struct role_process *p = c->server->process;
-	switch (census_enter(p->census, client, (uint64_t)p->config->smtp.max_connections,
-		(uint64_t)p->config->smtp.max_connections_per_ip)) {
+	uint64_t max_total = (uint64_t)p->config->smtp.max_connections;
+	/* A mail server in front of this one brings the mail of all, from one address. */
+	uint64_t max_client = c->protocol == SMTPD_LMTP
+				      ? max_total
+				      : (uint64_t)p->config->smtp.max_connections_per_ip;
+	switch (census_enter(p->census, client, max_total, max_client)) {
 	case CENSUS_FULL:
 		return SMTPD_FULL;
 	case CENSUS_CLIENT_FULL:

@@ -80,7 +80,8 @@ static int inherited(const struct endpoint *e)
 /* A Unix socket that nobody listens on any more is in the way of the next server. */
 static void remove_stale(const struct endpoint *e)
 {
-	int fd CLEANUP(close_fd) = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Non-blocking: one that is busy says EAGAIN, and is not stale. */
+	int fd CLEANUP(close_fd) = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat st;
 	if (fd >= 0 && stat(e->address.local.sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
 		connect(fd, &e->address.any, e->size) < 0 && errno == ECONNREFUSED)

@@ -205,6 +205,18 @@ static void a_stale_socket_is_replaced_and_a_live_one_is_not(void **state)
 	struct err err;
 	assert_int_equal(ports_open(config, &none, &ports, &err), -EADDRINUSE);
 	assert_true(local_answers(f));
+	/* Nor is one that has no room for another client. */
+	int clients[8];
+	size_t n = 0;
+	do {
+		clients[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	} while (connect(clients[n], (struct sockaddr *)&a, sizeof a) == 0 &&
+		 ++n < ARRAY_LEN(clients));
+	assert_true(n < ARRAY_LEN(clients) && errno == EAGAIN);
+	assert_int_equal(ports_open(config, &none, &ports, &err), -EADDRINUSE);
+	assert_int_equal(access(a.sun_path, F_OK), 0);
+	for (size_t i = 0; i <= n; i++)
+		close(clients[i]);
 	close(fd);
 	assert_int_equal(ports_open(config, &none, &ports, &err), 0);
 	assert_true(local_answers(f));
