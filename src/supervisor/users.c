@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +104,28 @@ static int give_accounts(int dir, struct role_user user, struct err *err)
 	return 0;
 }
 
+/* The roles, which are nobody in particular, must get to the data directory. */
+static int check_way(const struct config *config, struct err *err)
+{
+	char path[PATH_MAX];
+	if (geteuid() != 0)
+		return 0;
+	if (!realpath(config->data_dir.p, path))
+		return err_errno(err, errno, "data_dir %s", config->data_dir.p);
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		struct stat st;
+		*slash = '\0';
+		if (stat(path, &st) == 0 && !(st.st_mode & S_IXOTH))
+			return err_set(err, EACCES,
+				"data_dir %s: on the way there, %s is closed to other users, but "
+				"the "
+				"roles do not run as root: open it (chmod o+x), or move data_dir",
+				config->data_dir.p, path);
+		*slash = '/';
+	}
+	return 0;
+}
+
 int data_dir_prepare(const struct config *config, struct err *err)
 {
 	static const char *const own[] = { "directory.db", "directory.db-wal", "directory.db-shm",
@@ -111,7 +135,9 @@ int data_dir_prepare(const struct config *config, struct err *err)
 	int dir CLEANUP(close_fd) = open(config->data_dir.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_errno(err, errno, "data_dir %s", config->data_dir.p);
-	int rc = make_dir(dir, "accounts", 0770, delivery, err);
+	int rc = check_way(config, err);
+	if (rc == 0)
+		rc = make_dir(dir, "accounts", 0770, delivery, err);
 	if (rc == 0)
 		rc = make_dir(dir, "spool", 0700, role_user(config, "smtpd"), err);
 	if (rc == 0)
