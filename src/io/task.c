@@ -620,8 +620,20 @@ int watch_start(struct watch *w, struct loop *l, int fd, enum watch_kind kind)
 {
 	*w = (struct watch){ .loop = l, .fd = fd };
 	struct epoll_event event = { .data.ptr = w, .events = EPOLLET | EPOLLIN };
-	event.events |= kind == WATCH_LISTENER ? EPOLLEXCLUSIVE : EPOLLOUT | EPOLLRDHUP;
+	event.events |= kind == WATCH_LISTENER ? EPOLLEXCLUSIVE : EPOLLRDHUP;
 	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Most sockets never fill up: asking about that from the start would wake the loop once for each.
+ */
+static int watch_writes_too(struct watch *w)
+{
+	struct epoll_event event = { .data.ptr = w,
+		.events = EPOLLET | EPOLLIN | EPOLLRDHUP | EPOLLOUT };
+	if (w->writes)
+		return 0;
+	w->writes = true;
+	return epoll_ctl(w->loop->epoll_fd, EPOLL_CTL_MOD, w->fd, &event) < 0 ? -errno : 0;
 }
 
 void watch_stop(struct watch *w)
@@ -633,7 +645,7 @@ void watch_stop(struct watch *w)
 int watch_wait(struct task *t, struct watch *w, enum watch_direction direction,
 	const struct event *also, int64_t deadline)
 {
-	int rc = 0;
+	int rc = direction == WATCH_WRITE ? watch_writes_too(w) : 0;
 	w->waiter[direction] = t;
 	while (!w->ready[direction] && rc == 0)
 		rc = also && also->set ? -EINTR : task_suspend(t, deadline);

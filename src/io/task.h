@@ -123,6 +123,7 @@ struct watch {
 	struct loop *loop;
 	int fd; /* borrowed */
 	bool ready[2];
+	bool writes; /* its being writable is reported: from the first wait for that on */
 	bool hangup; /* the peer has closed its side: more than one read may be needed */
 	struct task *waiter[2];
 };
