@@ -266,12 +266,9 @@ int stream_skip_line(struct task *t, struct stream *s, size_t max, int64_t deadl
 int stream_peek(struct task *t, struct stream *s, int64_t deadline, str *out)
 {
 	if (s->in_start == s->in_end) {
-		/* A reader that keeps filling its buffer gets a larger one. */
-		size_t want = s->in_cap >= READ_SIZE && s->in_end == s->in_cap
-				      ? MIN(2 * s->in_cap, (size_t)READ_SIZE_MAX)
-				      : MAX(s->in_cap, (size_t)READ_SIZE);
+		/* Who takes whatever comes is after much of it. */
 		s->in_start = s->in_end = 0;
-		int rc = fill(t, s, want, deadline);
+		int rc = fill(t, s, READ_SIZE_MAX, deadline);
 		if (rc < 0)
 			return rc;
 	}

@@ -118,13 +118,13 @@ static void test_material(void **state)
 	char root[4096];
 	find_material(root, sizeof root);
 	if (!root[0]) {
-		print_message("skipped: the shared material is absent\n");
+		print_message("# skipped: the shared material is absent\n");
 		skip();
 	}
 	/* Files that are no messages have to be survived as well. */
 	static const char *const folders[] = { "mime", "mail", "bounces" };
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++)
-		print_message("%s: %zu files\n", folders[i], check_folder(root, folders[i]));
+		print_message("# %s: %zu files\n", folders[i], check_folder(root, folders[i]));
 }
 
 int main(void)
