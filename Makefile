@@ -14,7 +14,7 @@ help: ## this list
 
 build: ## the release binary, build/postern (LTO=true: smaller and slower to build)
 	@tools/install-packages build
-	@tools/build build $(MESON_FLAGS)
+	@TARGETS=postern tools/build build $(MESON_FLAGS)
 
 serve: build ## a throw-away server under var/ on loopback ports, in the foreground
 	@tools/install-packages serve
@@ -43,7 +43,7 @@ format: ## clang-format over all C files
 
 install: build ## into DESTDIR and PREFIX (/usr/local): binary, manual pages, systemd units, users
 	$(INSTALL) -D -m 755 build/postern $(DESTDIR)$(PREFIX)/bin/postern
-	for page in $(wildcard doc/*.[1-8]); do \
+	for page in $(wildcard doc/man/*.[1-8]); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,@PREFIX@,$(PREFIX),' postern.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/postern.service

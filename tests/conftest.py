@@ -29,7 +29,7 @@ def pytest_configure(config):
 def _examine(server, what):
     """The server must have survived: no sanitizer report, no assertion, nothing left behind."""
     complaints = server.complaints()
-    if complaints and not server.expected_crashes:
+    if complaints:
         pytest.fail(f"{what}:\n" + "\n".join(complaints) + "\n\n" + server.log()[-8000:])
 
 

@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import os
+import quopri
 import re
 import time
 
@@ -519,6 +520,61 @@ def test_search(box):
                 b"SEARCH " + b"(" * 5000):
         assert box.cmd(bad).status in ("BAD", "NO"), bad
     assert numbers(box, b"CHARSET UTF-8 SUBJECT {7+}\r\ngr\xc3\xbc\xc3\x9fe") == [2]
+
+
+CHARSETS = {
+    "utf-8": "Grüße", "iso-8859-1": "Grüße", "windows-1252": "Grüße €", "iso-2022-jp": "日本語の件名", "shift_jis": "日本語の件名",
+    "euc-jp": "日本語の件名", "gb18030": "中文主题", "big5": "中文主題", "euc-kr": "한국어 제목", "koi8-r": "Привет", "utf-7": "Grüße",
+    "windows-1251": "Привет", "utf-16": "Привет", "iso-8859-15": "Größe €", "iso-8859-7": "Καλημέρα",
+}
+
+
+def test_search_in_any_charset(box):
+    """Words of the subject and of the body, in base64 and quoted-printable, wherever they are searched for
+    in UTF-8 and in any case."""
+    for n, (charset, text) in enumerate(CHARSETS.items()):
+        raw = text.encode(charset)
+        word = b"=?%s?b?%s?=" % (charset.encode(), base64.b64encode(raw))
+        body = base64.encodebytes(raw) if n % 2 else quopri.encodestring(raw)
+        filled(box, b"Subject: %s\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=%s\r\n"
+               b"Content-Transfer-Encoding: %s\r\n\r\n%s\r\n" % (
+                   word, charset.encode(), b"base64" if n % 2 else b"quoted-printable", body.replace(b"\n", b"\r\n")))
+    for key in (b"SUBJECT", b"BODY", b"TEXT"):
+        for text in set(CHARSETS.values()):
+            expected = [n for n, own in enumerate(CHARSETS.values(), 1) if text in own]
+            upper = "".join(c.upper() if len(c.upper()) == 1 else c for c in text)
+            for wanted in (text.encode(), upper.encode()):
+                found = numbers(box, b"CHARSET UTF-8 %s {%d+}\r\n%s" % (key, len(wanted), wanted))
+                assert found == expected, (key, text, wanted)
+    for charset in (b"ISO-8859-1", b"KLINGON", b'"x y"'):
+        result = box.cmd(b"SEARCH CHARSET %s SUBJECT x" % charset)
+        assert result.status == "NO" and result.code(b"BADCHARSET") == b"(US-ASCII UTF-8)", result
+
+
+def test_large_messages(make_server):
+    """More than a buffer holds, in and out, both ways in, whole and in parts."""
+    server = make_server({"smtp": {"max_message_size": "40M"}})
+    line = bytes(range(33, 109)) + b"\r\n"
+    message = b"Subject: large\r\n\r\n" + b"".join(b"%08d %s" % (n, line) for n in range(350_000))
+    assert 30_000_000 < len(message) < 40 * 1024 * 1024
+    with server.smtp() as client:
+        client.ehlo()
+        client.send_message("a@remote.test", ["alice@example.test"], message)
+    with server.imap(select="INBOX") as client:
+        stored = client.body(1)
+        assert stored.endswith(b"\r\n" + message)
+        assert client.append(b"INBOX", message).status == "OK"
+        client.ok(b"NOOP")
+        assert client.body(2) == message
+        for offset, count in ((29_999_990, 25), (len(message) - 5, 100), (1_000_000, 5_000_000)):
+            part = client.ok(b"FETCH 2 BODY.PEEK[]<%d.%d>" % (offset, count)).untagged[0]
+            assert part.literals[0] == message[offset:offset + count]
+        assert client.body(2, b"BODY.PEEK[TEXT]") == message[message.index(b"\r\n\r\n") + 4:]
+        assert numbers(client, b'BODY "00349999 !"') == [1, 2] and numbers(client, b'BODY "no such text"') == []
+        client.ok(b"COPY 2 Trash")
+        too_large = client.start(b"APPEND INBOX {%d}" % (40 * 1024 * 1024 + 1))
+        assert client.finish(too_large).code(b"TOOBIG") is not None
+    assert server.verify().returncode == 0
 
 
 def test_condstore(box):

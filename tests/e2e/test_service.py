@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -134,8 +135,7 @@ def test_a_killed_role_comes_back(make_server, role):
     server = make_server()
     server.deliver()
     for pid in server.roles()[role]:
-        os.kill(pid, signal.SIGKILL)
-        procs.wait_until(lambda: not procs.alive(pid), 10, "the end of the role")
+        server.kill_process(pid)
 
     def works():
         try:
@@ -154,8 +154,7 @@ def test_lookup_failure_is_temporary(make_server):
         client.ehlo()
         client.expect("MAIL FROM:<a@remote.test>", "250")
         pid, = server.roles()["directory"]
-        os.kill(pid, signal.SIGKILL)
-        procs.wait_until(lambda: not procs.alive(pid), 10, "the end of the role")
+        server.kill_process(pid)
         for recipient in (ALICE, "nobody@example.test"):
             client.expect(f"RCPT TO:<{recipient}>", "45[01] 4.[34].[0-9]")
 
@@ -167,8 +166,7 @@ def test_delivery_failure_is_temporary(make_server):
         client.envelope()
         client.expect("DATA", "354")
         pid, = server.roles()["delivery"]
-        os.kill(pid, signal.SIGKILL)
-        procs.wait_until(lambda: not procs.alive(pid), 10, "the end of the role")
+        server.kill_process(pid)
         client.send(MESSAGE + b".\r\n")
         assert client.reply().matches("45[01] 4.[23].[0-9]")
         client.expect("NOOP", "250")
@@ -208,15 +206,21 @@ def test_end_finishes_what_is_in_flight(make_server):
 
 
 def test_end_is_bounded(make_server):
-    """A peer that sends nothing more cannot hold the server up."""
+    """A peer that sends nothing more cannot hold the server up; it is told."""
     server = make_server({"supervisor": {"shutdown_grace": "1s"}})
-    client = server.smtp()
-    client.ehlo()
-    client.envelope()
-    client.expect("DATA", "354")
-    client.send(b"Subject: never finished\r\n")
-    assert server.stop() == 0
-    client.close()
+    with server.smtp() as client, server.imap() as reader:
+        client.ehlo()
+        client.envelope()
+        client.expect("DATA", "354")
+        client.send(b"Subject: never finished\r\n")
+        reader.send(b"x APPEND INBOX {100+}\r\nnever finished")
+        start = time.monotonic()
+        os.kill(server.pid, signal.SIGTERM)
+        assert client.reply().matches("421 4.3.2")
+        assert 0.9 < time.monotonic() - start < 2.5
+        assert reader.response().line.startswith(b"* BYE ")
+        assert server.process.wait(5) == 0
+        server.process = None
 
 
 def test_reload_keeps_connections(make_server):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import ALICE, smtp
+from harness import ALICE, procs, smtp
 
 EHLO = ("EHLO client.remote.test", "250-")
 MAIL = ("MAIL FROM:<sender@remote.test>", "250 2.1.0 ")
@@ -711,10 +711,40 @@ def test_aliases(server, account):
         client.ok(b"STATUS INBOX (MESSAGES)").one(rb"\* STATUS .*MESSAGES 2\b")
     server.verb("alias", "remove", "@other.test")
     server.verb("domain", "remove", "other.test")
+    refused_soon(server, "whoever@other.test", "550 5.7.1 ")
+
+
+def refused_soon(server, recipient, expected):
+    """A recipient that was there is remembered for a second."""
+    reply = None
+
+    def refused():
+        nonlocal reply
+        with server.smtp() as client:
+            client.ehlo()
+            client.expect(*MAIL)
+            reply = client.cmd(f"RCPT TO:<{recipient}>")
+            return reply.code != 250
+    procs.wait_until(refused, 2, f"the refusal of {recipient}")
+    assert reply.matches(expected), reply
+
+
+def test_removed_account(server, account):
+    server.deliver(recipient=account)
+    server.verb("account", "remove", account)
+    refused_soon(server, account, "550 5.1.1 ")
+    with server.imap(login=False) as client:
+        client.no(b"LOGIN %s alice" % account.encode())
+
+
+def test_new_account_at_once(server):
+    """That a recipient is unknown is not remembered."""
     with server.smtp() as client:
         client.ehlo()
         client.expect(*MAIL)
-        client.expect("RCPT TO:<whoever@other.test>", "55[04] 5.7.1")
+        client.expect("RCPT TO:<newcomer@example.test>", "550 5.1.1 ")
+        server.add_account("newcomer@example.test")
+        client.expect("RCPT TO:<newcomer@example.test>", "250 2.1.5 ")
 
 
 def test_abandoned_message_leaves_nothing(server, account):

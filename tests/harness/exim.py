@@ -41,6 +41,7 @@ begin transports
 on:
   driver = smtp
   port = {target}
+  message_linelength_limit = 100M
   hosts_try_chunking = {chunking}
   hosts_avoid_pipelining = {no_pipelining}
   {tls}

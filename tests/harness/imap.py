@@ -93,10 +93,15 @@ class Imap:
         return line[:-1]
 
     def _take(self, n):
-        while len(self.buffer) < n:
+        pieces, got = [], 0
+        while got + len(self.buffer) < n:
+            pieces.append(self.buffer)
+            got += len(self.buffer)
+            self.buffer = b""
             self._more()
-        data, self.buffer = self.buffer[:n], self.buffer[n:]
-        return data
+        pieces.append(self.buffer[:n - got])
+        self.buffer = self.buffer[n - got:]
+        return b"".join(pieces)
 
     def response(self):
         """The next response of any kind."""

@@ -10,14 +10,16 @@ from . import imap, smtp
 
 
 class Record:
-    """Tokens and their fate. A token is sent again, as a real client would, only when the reply to
-    it was lost; `uncertain` counts those sendings."""
+    """Tokens and their fate. A token is sent again, as a real client would, until it has its 250.
+    `uncertain` counts the sendings that may have been stored all the same: the reply was lost, or it
+    was the 451 that says so of a delivery process which died in the middle."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.accepted = {}  # token → accounts that shall hold it
         self.refused = collections.Counter()  # replies
-        self.uncertain = collections.Counter()  # token → sendings whose reply was lost
+        self.uncertain = collections.Counter()  # token → sendings
+        self.flagged = {}  # token → account: its flag was acknowledged
         self.lost_connections = 0
 
     def accept(self, token, accounts):
@@ -77,6 +79,8 @@ class Sender(threading.Thread):
             self.record.uncertain[token] += 1
         client.send(message + b".\r\n")
         reply = client.reply()
+        if reply.code == 451:
+            return self.refuse(client, reply)
         with self.record.lock:
             self.record.uncertain[token] -= 1
         if reply.code != 250:
@@ -99,53 +103,90 @@ class Appender(Sender):
     """The same over IMAP: APPEND to Archive, and a flag on what was appended."""
 
     def run(self):
-        account = self.accounts[0]
         while not self.stopping.is_set():
             try:
-                with self.server.imap(account, login=False) as client:
-                    if client.cmd(b"LOGIN %s alice" % account.encode()).status != "OK":
-                        continue
-                    client.cmd(b"CREATE Archive")
-                    while not self.stopping.is_set():
-                        token = os.urandom(10).hex()
-                        result = client.append(b"Archive", b"X-Token: %s\r\n\r\nbody\r\n" % token.encode())
-                        if result.status == "OK":
-                            self.record.accept(token, [account])
-                        else:
-                            assert result.status == "NO", result
-            except (imap.Closed, OSError, AssertionError):
+                with self.server.imap(self.accounts[0], login=False) as client:
+                    self.session(client)
+            except (imap.Closed, OSError):
                 with self.record.lock:
                     self.record.lost_connections += 1
-                self.stopping.wait(0.01)
+            except Exception as error:
+                self.error = error
+                return
+            self.stopping.wait(0.01)
+
+    def session(self, client):
+        """Until a command is refused: a process behind it was killed."""
+        account = self.accounts[0]
+        if self.refused(client.cmd(b"LOGIN %s alice" % account.encode())):
+            return
+        client.cmd(b"CREATE Archive")
+        while not self.stopping.is_set():
+            token = os.urandom(10).hex()
+            result = client.append(b"Archive", b"X-Token: %s\r\n\r\nbody\r\n" % token.encode())
+            if self.refused(result):
+                return
+            self.record.accept(token, [account])
+            uid = result.code(b"APPENDUID").split()[1]
+            if self.refused(client.cmd(b"SELECT Archive")) or \
+                    self.refused(client.cmd(b"UID STORE %s +FLAGS (\\Flagged)" % uid)):
+                return
+            with self.record.lock:
+                self.record.flagged[token] = account
+
+    def refused(self, result):
+        assert result.status in ("OK", "NO"), result
+        if result.status == "NO":
+            with self.record.lock:
+                self.record.refused[result.text[:20].decode()] += 1
+        return result.status == "NO"
 
 
-def stored_tokens(server, account):
+def logged_in(server, account, seconds=10):
+    """A client; waits while a role that was killed comes back."""
+    deadline = time.monotonic() + seconds
+    while True:
+        client = server.imap(account, login=False)
+        result = client.cmd(b"LOGIN %s alice" % account.encode())
+        if result.status == "OK":
+            return client
+        client.close()
+        assert result.code(b"UNAVAILABLE") is not None and time.monotonic() < deadline, result
+        time.sleep(0.02)
+
+
+def stored_tokens(server, account, criteria=b"ALL"):
     """token → how many messages of the account carry it, over INBOX and Archive."""
     found = collections.Counter()
-    with server.imap(account) as client:
+    with logged_in(server, account) as client:
         for mailbox in (b"INBOX", b"Archive"):
             if client.cmd(b"EXAMINE " + mailbox).status != "OK":
                 continue
+            uids = client.ok(b"UID SEARCH " + criteria).one(rb"\* SEARCH(.*)").group(1).split()
+            if not uids:
+                continue
             result = client.ok(b"UID FETCH 1:* BODY.PEEK[HEADER.FIELDS (X-TOKEN)]")
+            chosen = set(uids)
             for item in result.untagged:
                 match = re.search(rb"X-Token: (\S+)", item.raw)
-                if match:
+                if match and re.search(rb"UID (\d+)", item.line).group(1) in chosen:
                     found[match.group(1).decode()] += 1
     return found
 
 
 def examine(server, record, accounts):
-    """(lost, duplicated): tokens with a 250 that an account lacks; tokens that are there more often
-    than lost replies explain."""
+    """(lost, duplicated): tokens with a 250 that an account lacks, and flags with an OK; tokens that
+    are there more often than uncertain sendings explain."""
     lost, duplicated = [], []
     for account in accounts:
         found = stored_tokens(server, account)
+        flagged = stored_tokens(server, account, b"FLAGGED")
         for token, holders in record.accepted.items():
             if account in holders and not found[token]:
                 lost.append((account, token))
+        lost += [(account, token, "flag") for token, holder in record.flagged.items()
+                 if holder == account and not flagged[token]]
         for token, count in found.items():
             if count > 1 + record.uncertain[token]:
                 duplicated.append((account, token, count))
     return lost, duplicated
-
-

@@ -21,7 +21,10 @@ START_SECONDS, STOP_SECONDS = 30, 30
 
 # What no run may ever write, whatever the peer does.
 CRASH = re.compile(
-    r"ERROR: \w*Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|assertion failed|ASSERT|Bad system call")
+    r"ERROR: \w*Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|assertion failed|ASSERT|Bad system call|"
+    r"sandbox violation")
+# Nor this, unless a test has killed a process.
+DEATH = re.compile(r"a process (died|ended|could not be started|did not end)")
 
 
 def libconfig(value, indent=""):
@@ -77,7 +80,7 @@ class Postern:
         self.imaps_port = free_port()
         self.process = None
         self.log_offset = 0
-        self.expected_crashes = False
+        self.killed = False  # a test has killed a process
         self._init()
         self.configure(settings or {})
         self._certify()
@@ -207,6 +210,7 @@ class Postern:
 
     def kill(self):
         """kill -9 of every process at once."""
+        self.killed = True
         members = [(pid, procs.start_time(pid)) for pid in procs.tree(self.pid)]
         for pid, _ in members:
             _kill(pid)
@@ -215,6 +219,13 @@ class Postern:
             procs.wait_until(lambda: not procs.alive(pid, started), 10, f"end of {pid}")
         self.process = None
         self.notify.close()
+
+    def kill_process(self, pid):
+        """kill -9 of one process; it is gone when this returns."""
+        self.killed = True
+        started = procs.start_time(pid)
+        _kill(pid)
+        procs.wait_until(lambda: started is None or not procs.alive(pid, started), 10, f"end of {pid}")
 
     def remove(self):
         if self.process:
@@ -234,7 +245,8 @@ class Postern:
 
     def complaints(self):
         """Lines that no healthy run writes."""
-        return [line for line in self.log().splitlines() if CRASH.search(line)]
+        return [line for line in self.log().splitlines() if CRASH.search(line) or DEATH.search(line)
+                and not (self.killed and "signal=Killed" in line)]
 
     def verify(self):
         return self.verb("verify", check=False)

@@ -3,7 +3,6 @@
 POSTERN_TORTURE_ROUNDS says how often (10); POSTERN_TORTURE_SEED repeats a run's choices."""
 import os
 import random
-import signal
 import time
 
 from harness import ALICE, load, procs
@@ -18,10 +17,7 @@ def kill_role(server, role, choice):
     """One process of the role, if it is there at this moment."""
     pids = server.roles().get(role, [])
     if pids:
-        try:
-            os.kill(choice.choice(pids), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        server.kill_process(choice.choice(pids))
 
 
 def test_kill_9(make_server):
@@ -71,8 +67,9 @@ def test_kill_9(make_server):
         for sender in senders:
             sender.join(60)
     lost, duplicated = load.examine(server, record, accounts)
-    print(f"{record.count()} accepted, {sum(record.uncertain.values())} replies lost, "
-          f"{record.lost_connections} connections lost, refused {dict(record.refused)}")
+    print(f"{ROUNDS} rounds: {record.count()} accepted, {len(lost)} missing, {len(record.flagged)} flagged, "
+          f"{sum(record.uncertain.values())} sendings in doubt, {record.lost_connections} connections lost, "
+          f"refused {dict(record.refused)}")
     assert not lost, f"{len(lost)} of {record.count()} lost (seed {SEED}): {lost[:10]}"
     assert not duplicated, f"duplicates without a lost reply (seed {SEED}): {duplicated[:10]}"
     done = server.verify()
