@@ -12,7 +12,10 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-enum { PEM_MAX = 256 * 1024 };
+enum {
+	PEM_MAX = 256 * 1024,
+	PORT_TRIES = 100, /* 5 s */
+};
 
 /* Beyond that, before a process that does not end is killed. */
 #define LAST_GRACE SECONDS(2)
@@ -303,13 +306,26 @@ static void on_signal(uv_signal_t *handle, int number)
 	event_set(&s->progress);
 }
 
+/* Processes of a server that was killed a moment ago may still hold its ports: a process that waits
+ * for the disk ends only when the disk has answered. */
+static int open_ports(struct supervisor *s, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 50 * NSEC_PER_MSEC };
+	int rc = ports_open(s->config, &s->ports, &s->ports, err);
+	for (int tries = 0; rc == -EADDRINUSE && tries < PORT_TRIES; tries++) {
+		nanosleep(&pause, NULL);
+		rc = ports_open(s->config, &s->ports, &s->ports, err);
+	}
+	return rc;
+}
+
 static int prepare(struct supervisor *s, struct err *err)
 {
 	int rc = load_certificate(s->config, &s->certificate, &s->key, err);
 	if (rc == 0)
 		rc = data_dir_prepare(s->config, err);
 	if (rc == 0)
-		rc = ports_open(s->config, &s->ports, &s->ports, err);
+		rc = open_ports(s, err);
 	if (rc == 0)
 		rc = instances_make(s, err);
 	return rc;

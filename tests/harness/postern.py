@@ -25,6 +25,8 @@ CRASH = re.compile(
     r"sandbox violation")
 # Nor this, unless a test has killed a process.
 DEATH = re.compile(r"a process (died|ended|could not be started|did not end)")
+# What a kill -9 looks like to the supervisor, also one in the middle of a start.
+KILLED = re.compile(r"signal=Killed|could not be started .*Connection reset by peer")
 
 
 def libconfig(value, indent=""):
@@ -246,7 +248,7 @@ class Postern:
     def complaints(self):
         """Lines that no healthy run writes."""
         return [line for line in self.log().splitlines() if CRASH.search(line) or DEATH.search(line)
-                and not (self.killed and "signal=Killed" in line)]
+                and not (self.killed and KILLED.search(line))]
 
     def verify(self):
         return self.verb("verify", check=False)
