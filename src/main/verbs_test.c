@@ -101,7 +101,7 @@ static int setup(void **state)
 	struct fixture *f = xcalloc(1, sizeof *f);
 	*state = f;
 	strcpy(f->dir, "/tmp/postern-verbs-XXXXXX");
-	if (!mkdtemp(f->dir))
+	if (!mkdtemp(f->dir) || chmod(f->dir, 0755) < 0)
 		return -1;
 	snprintf(f->config, sizeof f->config, "%s/postern.conf", f->dir);
 	snprintf(f->data, sizeof f->data, "%s/data", f->dir);
