@@ -21,7 +21,7 @@
  * body		refs: messages that refer to it
  * body_chunk	seq counts from 0; each piece has ACCOUNT_CHUNK_SIZE bytes, the last one less; not
  *		clustered: rows much larger than a key make a slow, loose tree in SQLite (4 KiB
- *messages: a sixth more CPU to deliver, twice as much to read)
+ *messages: up to a tenth more CPU to deliver, twice as much to read)
  */
 static const char migration_1[] =
 	"CREATE TABLE account ("

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 /*
- * Measured with bench/store_bench.c (4 KiB messages, 16 a transaction, 2 cores, NVMe): pages of 4
+ * Measured with bench/store_bench.c (4 KiB messages, 16 a transaction, 2 cores): pages of 4
  * KiB hold bodies most tightly (105 MiB for 20,000; 8 KiB 174, 16 KiB 124) and cost least for a
  * flag; checkpoints every 1,000 to 8,000 pages and caches of 512 KiB to 4 MiB differ by less than
  * the noise, so the small ones: 4 MiB of log, and what a batch of 100 such messages dirties.

@@ -1,19 +1,40 @@
-"""Loopback ports for private servers, outside the range that outgoing connections use, and apart
-for test runs that go on side by side."""
+"""Loopback ports for private servers, outside the range that outgoing connections use, and apart for
+test runs that go on side by side: each port is reserved by an abstract Unix socket of its name."""
 import itertools
 import os
 import socket
 
-_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:] or 0)
-_next = itertools.cycle(range(15000 + 2000 * (_worker % 8) + os.getpid() % 1000, 17000 + 2000 * (_worker % 8)))
+FIRST, LAST = 15000, 31000
+_next = itertools.cycle(range(FIRST, LAST))
+_held = {}  # port → the socket that reserves it
+
+for _ in range(os.getpid() * 7 % (LAST - FIRST)):
+    next(_next)
+
+
+def _reserved(port):
+    holder = socket.socket(socket.AF_UNIX)
+    try:
+        holder.bind(f"\0postern-test-port-{port}")
+    except OSError:
+        holder.close()
+        return False
+    _held[port] = holder
+    return True
 
 
 def free_port():
     for port in _next:
+        if not _reserved(port):
+            continue
         with socket.socket() as probe, socket.socket(socket.AF_INET6) as probe6:
             try:
                 probe.bind(("127.0.0.1", port))
                 probe6.bind(("::1", port))
                 return port
             except OSError:
-                continue
+                release(port)
+
+
+def release(port):
+    _held.pop(port).close()

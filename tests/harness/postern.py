@@ -12,7 +12,7 @@ import tempfile
 
 from . import ALICE, DOMAIN, PASSWORD, ROOT, procs
 from .imap import Imap
-from .ports import free_port
+from .ports import free_port, release
 from .smtp import Smtp
 
 RELEASE = pathlib.Path(os.environ.get("POSTERN_RELEASE", ROOT / "build" / "postern"))
@@ -77,11 +77,9 @@ class Postern:
             "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:detect_stack_use_after_return=0",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         } | (env or {})
-        self.port = free_port()
-        self.imap_port = free_port()
-        self.imaps_port = free_port()
+        self.ports = [free_port() for _ in range(3)]
+        self.port, self.imap_port, self.imaps_port = self.ports
         self.process = None
-        self.log_offset = 0
         self.killed = False  # a test has killed a process
         self._init()
         self.configure(settings or {})
@@ -232,6 +230,8 @@ class Postern:
     def remove(self):
         if self.process:
             self.kill()
+        while self.ports:
+            release(self.ports.pop())
         if self.owned:
             shutil.rmtree(self.directory, ignore_errors=True)
 
