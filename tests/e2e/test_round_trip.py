@@ -47,6 +47,7 @@ def sent(shared_server, material):
         thread.join()
     assert not errors, errors
     assert len(done) == len(paths)
+    print(f"\n{len(done)} messages, {sum(len(message) for _, message in done.values())} bytes")
     return list(done.values())
 
 
