@@ -81,9 +81,13 @@ class Postern:
         self.port, self.imap_port, self.imaps_port = self.ports
         self.process = None
         self.killed = False  # a test has killed a process
-        self._init()
-        self.configure(settings or {})
-        self._certify()
+        try:
+            self._init()
+            self.configure(settings or {})
+            self._certify()
+        except BaseException:
+            self.remove()
+            raise
 
     # Making it
 
