@@ -112,7 +112,6 @@ struct ipc_client;
 struct ipc_client *ipc_client_new(struct loop *l, int64_t timeout) MUST_USE;
 /* Takes fd, in place of the one before; calls in flight there fail with -ECONNRESET. */
 int ipc_client_attach(struct ipc_client *c, int fd) MUST_USE;
-bool ipc_client_attached(const struct ipc_client *c);
 /* Closes the socket; the callee sees that. */
 void ipc_client_detach(struct ipc_client *c);
 /* No task may be in a call. */

@@ -153,7 +153,7 @@ static void accepted(
 		.port = port,
 		.protocol = str_starts(listener, STR("lmtp ")) ? SMTPD_LMTP : SMTPD_SMTP };
 	if (task_start(p->loop, run_connection, c, NULL) < 0) {
-		log_error(p->log, "no memory for another connection", F_INT("sessions", 0));
+		log_error(p->log, "no memory for another connection", F_INT("client_port", port));
 		close(fd);
 		free(c);
 	}
