@@ -1,0 +1,67 @@
+/*
+ * dkim.h: DKIM signatures (RFC 6376, 8301, 8463): verifying and making them, in one pass over the
+ * message, in memory that does not depend on its size.
+ *
+ *     dkim_verifier_new(header) ─▶ dkim_verifier_feed(body)… ─▶ dkim_verifier_finish(dns)
+ */
+#pragma once
+
+#include "mailauth/dns.h"
+
+enum {
+	DKIM_SIGNATURES_MAX = 8, /* those after are not looked at */
+	DKIM_KEY_BITS_MIN = 1024,
+	DKIM_KEY_BITS_GOOD = 2048,
+	DKIM_KEY_BITS_MAX = 8192,
+};
+
+/* RFC 8601 §2.7.1. */
+enum dkim_result {
+	DKIM_NONE,
+	DKIM_PASS,
+	DKIM_FAIL,
+	DKIM_POLICY, /* valid, and not acceptable: the key is too weak */
+	DKIM_NEUTRAL,
+	DKIM_TEMPERROR,
+	DKIM_PERMERROR,
+};
+
+struct dkim_signature {
+	enum dkim_result result;
+	str domain, selector, identity;  /* d=, s=, i= (or its default) */
+	str algorithm;                   /* "rsa-sha256" */
+	str canonicalization;            /* "relaxed/simple" */
+	str signed_fields;               /* h= as it stands, folding removed */
+	str signature_start;             /* the first 8 characters of b=, for header.b (RFC 6008) */
+	str reason;                      /* why not pass, in words; else empty */
+	unsigned key_bits;               /* 0: no key was found; Ed25519: 256 */
+	bool weak_key;                   /* RSA below DKIM_KEY_BITS_GOOD */
+	bool testing;                    /* the key has t=y */
+	bool has_length;                 /* l=: more can be added behind what is signed */
+	uint64_t length, unsigned_bytes; /* l=, and how much stands behind it */
+	bool body_matches, header_matches;       /* each by itself: what broke */
+	str body_hash_expected, body_hash_found; /* base64: bh=, and what the body has */
+	str key_record;                          /* as found in the DNS */
+	int64_t timestamp, expiration;           /* t=, x=; 0: not given */
+	bool author_signed;                      /* h= has From */
+};
+
+struct dkim_outcome {
+	const struct dkim_signature *signatures; /* in the order of the fields, top first */
+	size_t n;
+	bool more; /* there were more than DKIM_SIGNATURES_MAX */
+};
+
+struct dkim_verifier;
+
+/* header: the whole header of the message, with its closing empty line or without; it stays where
+ * it is until finish. now: seconds since 1970. */
+struct dkim_verifier *dkim_verifier_new(str header, int64_t now) MUST_USE;
+/* The body as it comes, in any pieces; lines may end in CRLF or LF. */
+void dkim_verifier_feed(struct dkim_verifier *v, str body);
+/* The end of the body: asks for keys, and decides. Once. */
+void dkim_verifier_finish(
+	struct dkim_verifier *v, const struct dns *dns, struct arena *a, struct dkim_outcome *out);
+void dkim_verifier_free(struct dkim_verifier *v);
+
+const char *dkim_result_name(enum dkim_result result);
