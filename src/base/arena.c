@@ -63,6 +63,14 @@ str arena_str(struct arena *a, str s)
 	return s.n ? str_from(arena_str_z(a, s), s.n) : STR_EMPTY;
 }
 
+str arena_lower(struct arena *a, str s)
+{
+	char *p = arena_alloc(a, s.n + 1);
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = ascii_lower(s.p[i]);
+	return str_from(p, s.n);
+}
+
 str arena_join(struct arena *a, str head, str tail)
 {
 	char *p = arena_alloc(a, head.n + tail.n + 1);

@@ -31,6 +31,9 @@ void *arena_alloc(struct arena *a, size_t n) MUST_USE; /* asserts that it fits *
 str arena_str(struct arena *a, str s);
 char *arena_str_z(struct arena *a, str s);
 
+/* A copy in ASCII lower case. */
+str arena_lower(struct arena *a, str s);
+
 /* A copy of both, one behind the other. */
 str arena_join(struct arena *a, str head, str tail);
 

@@ -72,6 +72,7 @@ static void strings(void **state)
 	assert_string_equal(arena_str_z(&a, STR_EMPTY), "");
 	assert_true(str_equal(arena_printf(&a, "%d %s", 7, "of"), STR("7 of")));
 	assert_true(arena_printf(&a, "%0999d", 0).n == 999);
+	assert_true(str_equal(arena_lower(&a, STR("MiXed@[Z]\xC4")), STR("mixed@[z]\xC4")));
 	arena_done(&a);
 }
 

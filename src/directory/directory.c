@@ -73,14 +73,6 @@ struct directory_store *directory_store_of(struct directory *d)
 	return d->store;
 }
 
-static str lower(str s, struct arena *arena)
-{
-	char *p = arena_alloc(arena, s.n + 1);
-	for (size_t i = 0; i < s.n; i++)
-		p[i] = ascii_lower(s.p[i]);
-	return str_from(p, s.n);
-}
-
 static void note(struct resolution *r, str address, const char *what)
 {
 	if (r->why.n == 0)
@@ -105,7 +97,7 @@ static int append(struct resolution *r, str address, str detail)
 		note(r, address, "is not an address");
 		return 0;
 	}
-	str name = lower(local, &r->rows);
+	str name = arena_lower(&r->rows, local);
 	str key = arena_printf(&r->rows, "%.*s@%s", STR_ARG(name), domain);
 	if (map_put(&r->seen, key, r))
 		return 0;

@@ -69,10 +69,7 @@ static bool normalize(str name, struct arena *arena, str *out)
 	char domain[DOMAIN_TEXT_SIZE];
 	if (name.n > DIRECTORY_ADDRESS_MAX || !mailbox_split(name, arena, &local, domain))
 		return false;
-	char *p = arena_alloc(arena, local.n + 1);
-	for (size_t i = 0; i < local.n; i++)
-		p[i] = ascii_lower(local.p[i]);
-	*out = mailbox_text(str_from(p, local.n), str_from_z(domain), arena);
+	*out = mailbox_text(arena_lower(arena, local), str_from_z(domain), arena);
 	return true;
 }
 
