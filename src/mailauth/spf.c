@@ -68,22 +68,6 @@ enum spf_match spf_stop(
 	return SPF_STOP;
 }
 
-bool spf_name_is_askable(str name)
-{
-	if (!name.n || name.n > DNS_NAME_MAX)
-		return false;
-	size_t label = 0;
-	for (size_t i = 0; i < name.n; i++) {
-		/* A backslash is an escape for those who turn text into names. */
-		if (name.p[i] < 0x20 || name.p[i] > 0x7e || name.p[i] == '\\')
-			return false;
-		label = name.p[i] == '.' ? 0 : label + 1;
-		if (label > 63 || (label == 0 && (i == 0 || name.p[i - 1] == '.')))
-			return false;
-	}
-	return label > 0;
-}
-
 static bool is_late(const struct spf_check *c)
 {
 	return c->dns->now && c->dns->now(c->dns->context) > c->deadline;
@@ -93,7 +77,7 @@ void spf_ask(
 	struct spf_check *c, enum dns_type type, str name, struct arena *a, struct dns_answer *out)
 {
 	*out = (struct dns_answer){ .status = DNS_NXDOMAIN, .why = STR_EMPTY };
-	if (!spf_name_is_askable(name))
+	if (!dns_name_is_askable(name))
 		return;
 	if (is_late(c)) {
 		out->status = DNS_TEMPORARY;
@@ -122,7 +106,7 @@ static str policy_domain(struct spf_check *c, str domain)
 	}
 	if (str_ends(domain, STR(".")))
 		domain.n--;
-	bool good = spf_name_is_askable(domain) && str_find_char(domain, '.') >= 0 &&
+	bool good = dns_name_is_askable(domain) && str_find_char(domain, '.') >= 0 &&
 		    domain.p[0] != '[';
 	return good ? domain : STR_EMPTY;
 }

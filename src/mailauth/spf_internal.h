@@ -63,8 +63,6 @@ void spf_step(struct spf_check *c, str domain, str term, const char *format, ...
 enum spf_match spf_stop(struct spf_check *c, enum spf_result result, str term, const char *format,
 	...) PRINTF(4, 5);
 
-/* Whether the DNS can be asked for it: labels of 1 to 63 characters in printable ASCII. */
-bool spf_name_is_askable(str name);
 /* A name that cannot be asked for does not exist. Over time: temporary. */
 void spf_ask(
 	struct spf_check *c, enum dns_type type, str name, struct arena *a, struct dns_answer *out);

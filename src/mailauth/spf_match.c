@@ -171,7 +171,7 @@ static void ask_names(struct spf_check *c)
 	spf_ask(c, DNS_TYPE_PTR, reverse, &scratch, &answer);
 	for (size_t i = 0; i < answer.n && names->n < SPF_NAMES_MAX; i++) {
 		str name = answer.records[i].name;
-		if (spf_name_is_askable(name))
+		if (dns_name_is_askable(name))
 			names->name[names->n++] = arena_str(&c->work, name);
 	}
 }
