@@ -59,7 +59,7 @@ enum spf_match spf_stop(
 	va_end(args);
 	str domain = c->top ? c->top->domain : c->out->domain;
 	spf_step(c, domain, term, "%s: %.*s", spf_result_name(result), STR_ARG(what));
-	term = str_first(term, SHOWN_TERM);
+	term = spf_shown(c, term, SHOWN_TERM);
 	str problem =
 		arena_printf(c->a, "%.*s: %.*s%s%.*s", STR_ARG(str_first(domain, SHOWN_DOMAIN)),
 			STR_ARG(term), term.n ? ": " : "", STR_ARG(what));
@@ -143,6 +143,7 @@ static str explain(struct spf_check *c)
 	str text = answer.records[0].text;
 	if (text.n > SPF_RECORD_MAX || spf_macro_check(text, SPF_MACRO_EXPLANATION))
 		return STR_EMPTY;
+	c->last_question_asked = true;
 	/* The names of the client are looked up as the text needs them. */
 	if (spf_macro_uses(text, STR("p")))
 		(void)spf_target(c, STR("%{p}"));

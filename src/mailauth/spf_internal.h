@@ -44,8 +44,9 @@ struct spf_check {
 	struct spf_macros macros;
 	struct spf_frame *top;
 	struct spf_names names;
-	unsigned mx_questions; /* of out->questions: addresses of MX hosts */
-	int64_t deadline;      /* INT64_MAX: none */
+	bool last_question_asked; /* but for names of the client */
+	unsigned mx_questions;    /* of out->questions: addresses of MX hosts */
+	int64_t deadline;         /* INT64_MAX: none */
 	struct spf_step *steps;
 };
 

@@ -154,7 +154,8 @@ static unsigned terms_to_come(const struct spf_check *c)
  * for this term, for those to come, and for the explanation. */
 static unsigned questions_for_names(const struct spf_check *c)
 {
-	unsigned asked = c->out->questions - c->mx_questions, kept = terms_to_come(c) + 2;
+	unsigned asked = c->out->questions - c->mx_questions;
+	unsigned kept = c->last_question_asked ? 0 : terms_to_come(c) + 2;
 	return SPF_QUESTIONS_MAX > asked + kept ? SPF_QUESTIONS_MAX - asked - kept : 0;
 }
 
