@@ -28,7 +28,7 @@ str spf_shown(struct spf_check *c, str s, size_t max)
 	return str_from(out, s.n);
 }
 
-static str shown_format(struct spf_check *c, const char *format, va_list args)
+static PRINTF(2, 0) str shown_format(struct spf_check *c, const char *format, va_list args)
 {
 	char text[SHOWN_WHAT];
 	int n = vsnprintf(text, sizeof text, format, args);
