@@ -37,7 +37,7 @@ static const struct schema records_schema = { "records", migrations, ARRAY_LEN(m
  * page fills. */
 enum { ROW_OVERHEAD = 160, PAGE = 4096 };
 
-enum { BUCKET = 4096 };
+enum { BUCKET = 1024 };
 
 struct records {
 	struct db *db;

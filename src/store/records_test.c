@@ -85,7 +85,7 @@ static void records_are_found(void **state)
 	records_close(r);
 }
 
-/* Beyond one bucket (4096), all in one transaction, and the first one half gone. */
+/* Beyond one bucket (1024), all in one transaction, and the first one half gone. */
 static void many_records_are_found(void **state)
 {
 	enum { N = 10000 };
