@@ -13,9 +13,10 @@
  *	down.example.org * !servfail
  *	forged.example.org * !bogus
  *
- * "*" as the type stands for every type. A name is there (nodata, not nxdomain) when it or a name
- * below it has a line. A wildcard answers for names that have no line of their own. Eight CNAMEs
- * in a row, and a loop, are temporary, as from a resolver. Types: A, AAAA, NS, CNAME, PTR, MX, TXT.
+ * A space in a name is written \x20. "*" as the type stands for every type. A name is there
+ *(nodata, not nxdomain) when it or a name below it has a line. A wildcard answers for names that
+ *have no line of their own. Eight CNAMEs in a row, and a loop, are temporary, as from a resolver.
+ *Types: A, AAAA, NS, CNAME, PTR, MX, TXT.
  */
 #pragma once
 
@@ -180,6 +181,17 @@ static inline void dns_table_collect(str text, enum dns_type type, str name, boo
 	out->status = DNS_FOUND;
 }
 
+/* The name as it stands in a table: a space in it as \x20. */
+static inline str dns_table_escaped(str name, struct arena *a)
+{
+	str out = STR_EMPTY, head;
+	if (str_find_char(name, ' ') < 0)
+		return name;
+	while (str_cut(name, ' ', &head, &name))
+		out = arena_join(a, out, arena_join(a, head, STR("\\x20")));
+	return arena_join(a, out, head);
+}
+
 static inline void dns_table_lookup(
 	void *context, enum dns_type type, str name, struct arena *a, struct dns_answer *out)
 {
@@ -187,6 +199,7 @@ static inline void dns_table_lookup(
 	t->questions++;
 	t->address_questions += type == DNS_TYPE_A || type == DNS_TYPE_AAAA;
 	t->now += t->step;
+	name = dns_table_escaped(name, a);
 	for (int i = 0; i < DNS_TABLE_CNAMES_MAX; i++) {
 		*out = (struct dns_answer){
 			.secure = t->secure, .ttl = 3600, .why = STR_EMPTY, .status = DNS_NODATA
