@@ -144,7 +144,8 @@ static str walk_organization(const struct walk *w, str domain)
 			continue;
 		if (node->record.psd == DMARC_PSD_NO)
 			return node->name;
-		if (node->record.psd == DMARC_PSD_YES && i > 0)
+		/* Where the walk began, that is the name itself. */
+		if (node->record.psd == DMARC_PSD_YES)
 			return domain_last_labels(domain, domain_label_count(node->name) + 1);
 		shortest = node->name;
 	}

@@ -227,9 +227,9 @@ static const char zone[] =
 	"_dmarc.corp.example TXT v=DMARC1; p=reject\n"
 	"a.mail.corp.example A 192.0.2.1\n"
 	"_dmarc.xn--bcher-kva.example TXT v=DMARC1; p=reject\n"
-	"_dmarc.g.h.i.j.mail.deep.example TXT v=DMARC1; p=reject; sp=quarantine\n"
+	"_dmarc.deep.example TXT v=DMARC1; p=reject; sp=quarantine\n"
 	"a.b.c.d.e.f.g.h.i.j.mail.deep.example A 192.0.2.1\n"
-	"_dmarc.f.g.h.i.j.mail.deep.example TXT v=DMARC1; p=none\n"
+	"_dmarc.f.g.h.i.j.mail.deep.example TXT v=DMARC1; p=none; psd=n\n"
 	"alias.example CNAME example.org\n"
 	"_dmarc.alias.example CNAME _dmarc.example.org\n";
 
@@ -383,7 +383,7 @@ static void tree_walk(void **state)
 		{ { "a@bank", "bank", NULL }, "pass" },
 		/* Eight labels at most: after the first name those of seven and fewer. */
 		{ { "a@a.b.c.d.e.f.g.h.i.j.mail.deep.example", NULL, NULL },
-			"fail quarantine sp g.h.i.j.mail.deep.example" },
+			"fail quarantine sp deep.example" },
 		/* Without a record above, a domain stands alone. */
 		{ { "a@x.unknown.example", "unknown.example", NULL }, "none" },
 		/* The way up fails: only an equal name can be told. */
@@ -401,7 +401,8 @@ static void public_suffix(void **state)
 		{ { "a@a.one.bank", NULL, NULL }, "fail quarantine sp bank" },
 		{ { "a@two.bank", NULL, NULL }, "fail quarantine sp bank" },
 		{ { "a@one.bank", "two.bank", NULL }, "fail reject np bank" },
-		{ { "a@a.b.c.d.e.f.g.h.i.j.mail.deep.example", NULL, NULL }, "none" },
+		{ { "a@a.b.c.d.e.f.g.h.i.j.mail.deep.example", NULL, NULL },
+			"fail quarantine sp deep.example" },
 	};
 	run_cases(cases, ARRAY_LEN(cases), DMARC_PUBLIC_SUFFIX);
 }
@@ -480,6 +481,19 @@ static void nothing_is_asked_twice(void **state)
 	assert_int_equal(out.result, DMARC_PASS);
 	assert_int_equal(out.authors, 2);
 	assert_int_equal(table.questions, 5); /* a, b, c, example.org, org */
+
+	/* No walk for an identifier that cannot align. */
+	static const struct mail foreign = { "a@example.org", "a.b.c.d.example", "e.f.g.example" };
+	table.questions = 0;
+	check(&foreign, DMARC_TREE_WALK, 0, &table, &a, &out);
+	assert_int_equal(table.questions, 2);
+
+	/* No such name: that holds for every type. */
+	static const struct mail absent = { "a@no.example.org", NULL, NULL };
+	dns_table_init(&table, STR("_dmarc.example.org TXT v=DMARC1; p=none; np=reject\n"));
+	check(&absent, DMARC_TREE_WALK, 0, &table, &a, &out);
+	assert_string_equal(out.tag, "np");
+	assert_int_equal(table.questions, 4); /* no, example.org, org; MX */
 	arena_done(&a);
 }
 
