@@ -32,3 +32,19 @@ str dns_reverse_name(const struct ip *ip, str suffix, struct arena *a)
 		suffix = ip_is_v4(ip) ? STR("in-addr.arpa") : STR("ip6.arpa");
 	return arena_join(a, reverse_labels(ip, a), suffix);
 }
+
+bool dns_name_is_askable(str name)
+{
+	if (!name.n || name.n > DNS_NAME_MAX)
+		return false;
+	size_t label = 0;
+	for (size_t i = 0; i < name.n; i++) {
+		/* A backslash is an escape for those who turn text into names. */
+		if (name.p[i] < 0x20 || name.p[i] > 0x7e || name.p[i] == '\\')
+			return false;
+		label = name.p[i] == '.' ? 0 : label + 1;
+		if (label > 63 || (label == 0 && (i == 0 || name.p[i - 1] == '.')))
+			return false;
+	}
+	return label > 0;
+}

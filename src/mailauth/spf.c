@@ -28,7 +28,7 @@ str spf_shown(struct spf_check *c, str s, size_t max)
 	return str_from(out, s.n);
 }
 
-static str shown_format(struct spf_check *c, const char *format, va_list args)
+static PRINTF(2, 0) str shown_format(struct spf_check *c, const char *format, va_list args)
 {
 	char text[SHOWN_WHAT];
 	int n = vsnprintf(text, sizeof text, format, args);
@@ -59,29 +59,13 @@ enum spf_match spf_stop(
 	va_end(args);
 	str domain = c->top ? c->top->domain : c->out->domain;
 	spf_step(c, domain, term, "%s: %.*s", spf_result_name(result), STR_ARG(what));
-	term = str_first(term, SHOWN_TERM);
+	term = spf_shown(c, term, SHOWN_TERM);
 	str problem =
 		arena_printf(c->a, "%.*s: %.*s%s%.*s", STR_ARG(str_first(domain, SHOWN_DOMAIN)),
 			STR_ARG(term), term.n ? ": " : "", STR_ARG(what));
 	c->out->problem = spf_shown(c, problem, problem.n);
 	c->out->result = result;
 	return SPF_STOP;
-}
-
-bool spf_name_is_askable(str name)
-{
-	if (!name.n || name.n > DNS_NAME_MAX)
-		return false;
-	size_t label = 0;
-	for (size_t i = 0; i < name.n; i++) {
-		/* A backslash is an escape for those who turn text into names. */
-		if (name.p[i] < 0x20 || name.p[i] > 0x7e || name.p[i] == '\\')
-			return false;
-		label = name.p[i] == '.' ? 0 : label + 1;
-		if (label > 63 || (label == 0 && (i == 0 || name.p[i - 1] == '.')))
-			return false;
-	}
-	return label > 0;
 }
 
 static bool is_late(const struct spf_check *c)
@@ -93,7 +77,7 @@ void spf_ask(
 	struct spf_check *c, enum dns_type type, str name, struct arena *a, struct dns_answer *out)
 {
 	*out = (struct dns_answer){ .status = DNS_NXDOMAIN, .why = STR_EMPTY };
-	if (!spf_name_is_askable(name))
+	if (!dns_name_is_askable(name))
 		return;
 	if (is_late(c)) {
 		out->status = DNS_TEMPORARY;
@@ -122,7 +106,7 @@ static str policy_domain(struct spf_check *c, str domain)
 	}
 	if (str_ends(domain, STR(".")))
 		domain.n--;
-	bool good = spf_name_is_askable(domain) && str_find_char(domain, '.') >= 0 &&
+	bool good = dns_name_is_askable(domain) && str_find_char(domain, '.') >= 0 &&
 		    domain.p[0] != '[';
 	return good ? domain : STR_EMPTY;
 }
@@ -159,6 +143,7 @@ static str explain(struct spf_check *c)
 	str text = answer.records[0].text;
 	if (text.n > SPF_RECORD_MAX || spf_macro_check(text, SPF_MACRO_EXPLANATION))
 		return STR_EMPTY;
+	c->last_question_asked = true;
 	/* The names of the client are looked up as the text needs them. */
 	if (spf_macro_uses(text, STR("p")))
 		(void)spf_target(c, STR("%{p}"));

@@ -44,8 +44,9 @@ struct spf_check {
 	struct spf_macros macros;
 	struct spf_frame *top;
 	struct spf_names names;
-	unsigned mx_questions; /* of out->questions: addresses of MX hosts */
-	int64_t deadline;      /* INT64_MAX: none */
+	bool last_question_asked; /* but for names of the client */
+	unsigned mx_questions;    /* of out->questions: addresses of MX hosts */
+	int64_t deadline;         /* INT64_MAX: none */
 	struct spf_step *steps;
 };
 
@@ -63,8 +64,6 @@ void spf_step(struct spf_check *c, str domain, str term, const char *format, ...
 enum spf_match spf_stop(struct spf_check *c, enum spf_result result, str term, const char *format,
 	...) PRINTF(4, 5);
 
-/* Whether the DNS can be asked for it: labels of 1 to 63 characters in printable ASCII. */
-bool spf_name_is_askable(str name);
 /* A name that cannot be asked for does not exist. Over time: temporary. */
 void spf_ask(
 	struct spf_check *c, enum dns_type type, str name, struct arena *a, struct dns_answer *out);

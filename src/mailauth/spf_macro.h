@@ -6,7 +6,6 @@
 #include "mailauth/dns.h"
 
 enum {
-	DNS_NAME_MAX = 253,
 	SPF_EXPLANATION_MAX = 500, /* longer explanations are cut */
 	SPF_MACRO_VALUE_MAX = 512, /* of a local part or a HELO name; what is behind is cut off */
 };

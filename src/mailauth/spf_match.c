@@ -154,7 +154,8 @@ static unsigned terms_to_come(const struct spf_check *c)
  * for this term, for those to come, and for the explanation. */
 static unsigned questions_for_names(const struct spf_check *c)
 {
-	unsigned asked = c->out->questions - c->mx_questions, kept = terms_to_come(c) + 2;
+	unsigned asked = c->out->questions - c->mx_questions;
+	unsigned kept = c->last_question_asked ? 0 : terms_to_come(c) + 2;
 	return SPF_QUESTIONS_MAX > asked + kept ? SPF_QUESTIONS_MAX - asked - kept : 0;
 }
 
@@ -171,7 +172,7 @@ static void ask_names(struct spf_check *c)
 	spf_ask(c, DNS_TYPE_PTR, reverse, &scratch, &answer);
 	for (size_t i = 0; i < answer.n && names->n < SPF_NAMES_MAX; i++) {
 		str name = answer.records[i].name;
-		if (spf_name_is_askable(name))
+		if (dns_name_is_askable(name))
 			names->name[names->n++] = arena_str(&c->work, name);
 	}
 }
