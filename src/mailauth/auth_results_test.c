@@ -75,6 +75,10 @@ static void assert_field(const struct auth_results *r, const char *expected)
 	assert_safe(buf_str(&out), r->utf8);
 	if (!str_equal(buf_str(&out), str_from_z(expected)))
 		fail_msg("%.*s", STR_ARG(buf_str(&out)));
+	for (str rest = buf_str(&out), line; rest.n;) {
+		(void)str_cut(rest, '\n', &line, &rest);
+		assert_true(line.n + 7 < 79 || (line.p[0] != '\t' && line.n < 79));
+	}
 }
 
 static void nothing_was_evaluated(void **state)
