@@ -52,6 +52,13 @@ struct dkim_outcome {
 	bool more; /* there were more than DKIM_SIGNATURES_MAX */
 };
 
+/* Keys that were decoded before, by the text of their record: at least n of them. For one thread
+ * at a time. Decoding an RSA key costs about as much as verifying with it. */
+struct dkim_keys;
+
+struct dkim_keys *dkim_keys_new(size_t n) MUST_USE;
+void dkim_keys_free(struct dkim_keys *keys);
+
 struct dkim_verifier;
 
 /* header: the whole header of the message, with its closing empty line or without; it stays where
