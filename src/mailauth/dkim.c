@@ -51,6 +51,11 @@ void dkim_verifier_use_keys(struct dkim_verifier *v, struct dkim_keys *keys)
 	v->keys = keys;
 }
 
+struct dkim_body *dkim_verifier_body(struct dkim_verifier *v)
+{
+	return v->body;
+}
+
 void dkim_verifier_feed(struct dkim_verifier *v, str body)
 {
 	dkim_body_feed(v->body, body);

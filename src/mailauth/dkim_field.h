@@ -41,3 +41,6 @@ void dkim_field_report(const struct dkim_field *f, struct arena *a, struct dkim_
 void dkim_field_verify(const struct dkim_field *f, struct dkim_header *h,
 	const struct dkim_body *body, int body_number, const struct dns *dns,
 	struct dkim_keys *keys, int64_t now, struct arena *a, struct dkim_signature *out);
+
+/* For ARC, which has its hashes made in the same pass. */
+struct dkim_body *dkim_verifier_body(struct dkim_verifier *v);

@@ -3,13 +3,13 @@
  * people's suites and programs. Not installed.
  *
  *	dns NAME TYPE DATA     a line of the table (dns_testing.h), until the next "reset"
- *	verify NOW PATH        one line a signature, then "end"
+ *	verify NOW PATH        one line a signature, one for the chain
  *	reset
  *
  * A signature's line: result, domain, selector, "body" or "-", "header" or "-" (what matches),
- * reason, separated by tabs.
+ * reason, separated by tabs. The chain's: "arc", result, oldest-pass, reason.
  */
-#include "mailauth/dkim.h"
+#include "mailauth/arc.h"
 #include "mailauth/dns_testing.h"
 
 #include "base/buf.h"
@@ -42,7 +42,12 @@ static void print_signatures(const struct dkim_outcome *out)
 			STR_ARG(s->domain), STR_ARG(s->selector), s->body_matches ? "body" : "-",
 			s->header_matches ? "header" : "-", STR_ARG(s->reason));
 	}
-	printf("end\n");
+}
+
+static void print_chain(const struct arc_outcome *out)
+{
+	printf("arc\t%s\t%u\t%.*s\n", arc_result_name(out->result), out->oldest_pass,
+		STR_ARG(out->reason));
 }
 
 static void verify(str words, struct dns_table *table)
@@ -56,10 +61,16 @@ static void verify(str words, struct dns_table *table)
 	read_file(words, &message);
 	size_t n = header_length(buf_str(&message));
 	struct dkim_verifier *v = dkim_verifier_new(str_first(buf_str(&message), n), (int64_t)now);
+	struct arc_verifier *chain =
+		arc_verifier_new_beside(v, str_first(buf_str(&message), n), (int64_t)now);
 	dkim_verifier_feed(v, str_skip(buf_str(&message), n));
 	struct dkim_outcome out;
 	dkim_verifier_finish(v, &table->dns, &a, &out);
 	print_signatures(&out);
+	struct arc_outcome arc;
+	arc_verifier_finish(chain, &table->dns, &a, &arc);
+	print_chain(&arc);
+	arc_verifier_free(chain);
 	dkim_verifier_free(v);
 }
 
