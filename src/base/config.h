@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/dns_text.h"
 #include "base/endpoint.h"
 #include "base/err.h"
 #include "base/ip.h"
@@ -38,6 +39,9 @@ enum config_tls_minimum { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 #define CONFIG_FIELD_CHOICE int
 #define CONFIG_FIELD_ENDPOINTS struct endpoints
 #define CONFIG_FIELD_NETWORKS struct ip_networks
+#define CONFIG_FIELD_SERVERS struct dns_servers
+#define CONFIG_FIELD_RECORDS struct dns_records
+#define CONFIG_FIELD_ZONES struct dns_zones
 
 /* Each str is followed by a NUL, so .p is a C string. */
 struct config {

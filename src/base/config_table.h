@@ -18,6 +18,9 @@ enum config_type {
 	CONFIG_CHOICE,
 	CONFIG_ENDPOINTS,
 	CONFIG_NETWORKS,
+	CONFIG_SERVERS,
+	CONFIG_RECORDS,
+	CONFIG_ZONES,
 };
 
 struct config_key {

@@ -69,6 +69,8 @@ int instances_make(struct supervisor *s, struct err *err)
 {
 	int rc = make_instances(s, "directory", 1, false, err);
 	if (rc == 0)
+		rc = make_instances(s, "resolver", 1, false, err);
+	if (rc == 0)
 		rc = make_instances(s, "delivery", 1, false, err);
 	if (rc == 0)
 		rc = make_instances(s, "smtpd", processes(s->config->smtp.processes), true, err);
