@@ -226,6 +226,5 @@ int dns_record_check(str text, struct err *err)
 			return data_is_right(i, rest)
 				       ? 0
 				       : refuse(text, "what follows the type is wrong", err);
-	return refuse(
-		text, "its type is none of A, AAAA, MX, TXT, PTR, NS, SOA, SRV, TLSA", err);
+	return refuse(text, "its type is none of A, AAAA, MX, TXT, PTR, NS, SOA, SRV, TLSA", err);
 }

@@ -87,8 +87,10 @@ static str take_name(struct wire *w)
 		str label = take(w, length);
 		/* Each label but the first takes a dot too. */
 		size_t dot = n > 0;
+		if (length == 0)
+			break;
 		w->bad |= length > 63 || n + dot + length > DNS_NAME_MAX || !label_is_text(label);
-		if (w->bad || length == 0)
+		if (w->bad)
 			break;
 		if (dot)
 			text[n++] = '.';

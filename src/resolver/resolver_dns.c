@@ -34,7 +34,7 @@ static bool decode_records(enum dns_type type, const struct resolver_lookup_repl
 
 static str keep(str why, struct arena *a)
 {
-	char *copy = arena_try(a, why.n + 1);
+	char *copy = why.n ? arena_try(a, why.n + 1) : NULL;
 	if (!copy)
 		return STR_EMPTY;
 	memcpy(copy, why.p, why.n);

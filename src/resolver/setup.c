@@ -61,22 +61,53 @@ static bool is_anchored(str anchors, str zone)
 	return false;
 }
 
+/* NAME [TTL] [IN] DS|DNSKEY and at least four words: libunbound takes more than that for a key. */
+static bool is_anchor(str line)
+{
+	str word;
+	bool typed = false;
+	size_t behind = 0;
+	str_cut(line, ' ', &word, &line);
+	while (line.n) {
+		str_cut(line, ' ', &word, &line);
+		behind += typed && word.n;
+		typed |= str_equal_nocase(word, STR("DS")) || str_equal_nocase(word, STR("DNSKEY"));
+	}
+	return behind >= 4;
+}
+
+static int write_anchor(
+	const struct config *config, unsigned number, str line, struct buf *out, struct err *err)
+{
+	size_t start = out->n;
+	buf_printf(out, "anchor ");
+	size_t from = out->n;
+	buf_add(out, line);
+	for (size_t i = from; i < out->n; i++)
+		if (out->p[i] == '\t')
+			out->p[i] = ' ';
+	if (!out->overflowed && str_find_char(line, '\0') < 0 &&
+		is_anchor(str_skip(buf_str(out), from))) {
+		buf_add_char(out, '\n');
+		return 0;
+	}
+	out->n = start;
+	return err_set(err, EINVAL, "resolver.trust_anchor: %s:%u: no DNSKEY or DS record",
+		config->resolver.trust_anchor.p, number);
+}
+
 static int write_anchors(const struct config *config, str anchors, struct buf *out, struct err *err)
 {
 	str line, comment;
-	size_t count = 0;
-	while (anchors.n) {
+	unsigned count = 0;
+	for (unsigned number = 1; anchors.n; number++) {
 		str_cut(anchors, '\n', &line, &anchors);
 		str_cut(line, ';', &line, &comment);
 		line = str_trim(line);
-		if (line.n == 0)
-			continue;
-		for (size_t i = 0; i < line.n; i++)
-			if (line.p[i] == '\0')
-				return err_set(err, EINVAL, "resolver.trust_anchor: %s holds a NUL",
-					config->resolver.trust_anchor.p);
-		buf_printf(out, "anchor %.*s\n", STR_ARG(line));
-		count++;
+		int rc = line.n ? write_anchor(config, number, line, out, err) : 0;
+		if (rc < 0)
+			return rc;
+		count += line.n > 0;
 	}
 	if (count == 0)
 		return err_set(err, EINVAL, "resolver.trust_anchor: %s holds no key",

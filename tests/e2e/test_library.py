@@ -11,7 +11,6 @@ from harness import ROOT, dns, sign
 
 PREFIX = "/opt/postern"
 # Declared in dns.h, not there yet.
-MISSING = {"dns_record_parse", "dns_type_name", "dns_type_parse"}
 NEEDED = {"libcrypto.so.3", "libpsl.so.5", "libidn2.so.0", "libresolv.so.2", "libc.so.6"}
 MESSAGE = b"""From: Alice <alice@example.org>\r
 To: bob@example.net\r
@@ -131,8 +130,7 @@ def declared(headers):
             match = re.match(r"\s*(?!static|typedef)[\w\s*]*?\b(\w+)\(", statement)
             if match and match.group(1) not in ("PRINTF", "MUST_USE"):
                 names.add(match.group(1))
-    assert MISSING <= names
-    return names - MISSING
+    return names
 
 
 def strip_braces(text):
