@@ -14,6 +14,7 @@
 static const char zones[] =
 	"pass.example TXT v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 -all\n"
 	"none.example TXT v=spf2 -all\n"
+	"single TXT v=spf1 +all\n"
 	"two.example TXT v=spf1 -all\n"
 	"two.example TXT v=spf1 +all\n"
 	"slow.example TXT !timeout\n"
@@ -88,6 +89,7 @@ static const struct {
 	{ "192.0.2.1", "h", "a@none.example", SPF_NONE, "", "" },
 	{ "192.0.2.1", "h", "a@nowhere.example", SPF_NONE, "", "" },
 	{ "192.0.2.1", "h", "a@example", SPF_NONE, "", "" },
+	{ "192.0.2.1", "h", "a@single", SPF_NONE, "", "" },
 	{ "192.0.2.1", "h", "a@[192.0.2.1]", SPF_NONE, "", "" },
 	{ "192.0.2.1", "h", "a@b..example", SPF_NONE, "", "" },
 	{ "192.0.2.1", "h", "a@", SPF_NONE, "", "" },
@@ -392,6 +394,9 @@ static void test_questions(void **state)
 	check_bound("ptr:%{d1} a a a a a a a a a -all", "", 18, 16);
 	check_bound("a:%{p}.h.example include:i.example -all exp=e.example",
 		"i.example TXT v=spf1 a a a a a a a a -all\ni.example A 192.0.2.98\n",
+		SPF_QUESTIONS_MAX, 16);
+	check_bound("a:%{p}.h.example redirect=i.example",
+		"i.example TXT v=spf1 a a a a a a a a -all exp=e.example\ni.example A 192.0.2.98\n",
 		SPF_QUESTIONS_MAX, 16);
 	struct buf more CLEANUP(buf_done) = BUF_INIT(65536);
 	for (int i = 0; i < 10; i++)
