@@ -227,6 +227,8 @@ static int drain(struct task *t, void *self, const struct role_drain_request *in
 	if (p->sessions && wait_for_sessions(t, p, ROLE_LAST_WORDS) < 0)
 		log_warning(p->log, "sessions do not end",
 			F_INT("seconds", ROLE_LAST_WORDS / NSEC_PER_SEC));
+	if (p->role->finish)
+		p->role->finish(t, p);
 	return rc;
 }
 

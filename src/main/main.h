@@ -13,3 +13,4 @@ int main_init(int argc, char **argv);
 int main_role(int argc, char **argv);
 int main_serve(int argc, char **argv);
 int main_verify(int argc, char **argv);
+int main_why(int argc, char **argv);

@@ -8,6 +8,7 @@
 #include "main/tool.h"
 #include "store/account.h"
 #include "store/db.h"
+#include "store/records.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -66,6 +67,22 @@ static void verify_structure(struct verify *v)
 	if (r == 0) {
 		r = db_check(db, problem, v, &err);
 		db_close(db);
+	}
+	if (r)
+		failure(v, &err);
+}
+
+static void verify_records(struct verify *v)
+{
+	struct records *records;
+	struct err err;
+	v->subject = "records";
+	int r = records_open(v->tool.config->data_dir.p, RECORDS_READ_ONLY, &records, &err);
+	if (r == -ENOENT)
+		return; /* none were written yet */
+	if (r == 0) {
+		r = records_verify(records, problem, v, &err);
+		records_close(records);
 	}
 	if (r)
 		failure(v, &err);
@@ -187,6 +204,7 @@ static int run(struct verify *v, int argc, char **argv)
 		v->subject = "directory";
 		verify_structure(v);
 		warn_of_aliases(v);
+		verify_records(v);
 		verify_listed(v);
 		find_orphans(v);
 	} else {

@@ -90,6 +90,8 @@ static int commit(struct smtpd_session *s, struct arena *a, struct ipc_u64s *out
 	if (rc < 0)
 		return rc;
 	format_trace(s, &trace);
+	struct buf record CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
+	smtpd_record_accepted(s, summary.envelope, &record);
 	int64_t now = task_wall(s->task) / NSEC_PER_SEC;
 	struct delivery_commit_request in = {
 		.id = str_from_z(x->id),
@@ -103,6 +105,7 @@ static int commit(struct smtpd_session *s, struct arena *a, struct ipc_u64s *out
 		.body = summary.body,
 		.bodystructure = summary.bodystructure,
 		.date = summary.date_valid ? summary.date.seconds : now,
+		.record = buf_str(&record),
 	};
 	list_destinations(x, a, &in);
 	struct delivery_commit_reply reply;
@@ -221,12 +224,16 @@ static struct smtp_reply finish_message(struct smtpd_session *s)
 {
 	struct smtp_reply reply = refusal(s);
 	if (reply.code) {
+		smtpd_record_refused(s, &reply);
+		reply = smtpd_with_id(s, &reply);
 		reply = refuse_for_all(s, &reply);
 	} else {
 		struct arena arena CLEANUP(arena_done) = ARENA_INIT(2 * SUMMARY_ARENA_MAX);
 		struct ipc_u64s results = { 0 };
 		int rc = commit(s, &arena, &results);
 		reply = conclude(s, rc, &results);
+		if (rc < 0)
+			smtpd_record_refused(s, &reply);
 	}
 	smtpd_reset(s);
 	return reply;

@@ -91,6 +91,15 @@ void smtpd_reset(struct smtpd_session *s);
 /* Forgets also who the client said it was: after STARTTLS and XCLIENT. */
 void smtpd_start_over(struct smtpd_session *s);
 
+/* The decision record of a message that is taken unjudged, into *out (empty where it does not fit);
+ * envelope: of its summary. */
+enum { SMTPD_RECORD_MAX = 256 * 1024 };
+void smtpd_record_accepted(struct smtpd_session *s, str envelope, struct buf *out);
+/* The reply with the id behind its text, for whoever asks about it. */
+struct smtp_reply smtpd_with_id(struct smtpd_session *s, const struct smtp_reply *reply);
+/* Hands over the record of a message that this reply refuses or puts off. Waits. */
+void smtpd_record_refused(struct smtpd_session *s, const struct smtp_reply *reply);
+
 /* A PROXY header, where the client is one that sends them. False: the session is over. */
 bool smtpd_read_proxy(struct smtpd_session *s);
 

@@ -226,22 +226,17 @@ static void wait_for_end(struct task *t, struct supervisor *s, bool clients)
 	}
 }
 
-/* Those who serve clients first: what they have begun needs the others. */
-static void shut_down(struct task *t, struct supervisor *s)
+/* Lets the processes that serve clients, or the others, finish within that time, and ends them. */
+static void drain_and_end(struct task *t, struct supervisor *s, bool clients, int64_t patience)
 {
 	struct draining all[512];
 	unsigned left = 0, n = 0;
-	log_info(&s->log, "shutting down",
-		F_INT("grace_seconds", s->config->supervisor.shutdown_grace / NSEC_PER_SEC));
-	sd_notify(0, "STOPPING=1");
-	s->stopping = true;
 	for (struct instance *in = s->instances; in; in = in->next) {
-		if (!has_clients(in) || !in->ready || n == ARRAY_LEN(all))
+		if (has_clients(in) != clients || !in->ready || n == ARRAY_LEN(all))
 			continue;
 		all[n] = (struct draining){ in, &left };
 		left += task_start(s->loop, drain, &all[n++], NULL) == 0;
 	}
-	int64_t patience = s->config->supervisor.shutdown_grace + ROLE_LAST_WORDS + LAST_GRACE;
 	int64_t deadline = task_deadline(t, patience);
 	int rc = 0;
 	while (left && rc == 0)
@@ -249,11 +244,22 @@ static void shut_down(struct task *t, struct supervisor *s)
 	for (struct instance *in = s->instances; in; in = in->next)
 		if (in->task && !in->running)
 			task_cancel(in->task); /* waits for its restart */
-	wait_for_end(t, s, true);
+	wait_for_end(t, s, clients);
 	while (left) /* their processes are gone: their calls have failed */
 		if (event_wait(t, &s->progress, task_deadline(t, LAST_GRACE)) < 0)
 			break;
-	wait_for_end(t, s, false);
+}
+
+/* Those who serve clients first: what they have begun needs the others. */
+static void shut_down(struct task *t, struct supervisor *s)
+{
+	log_info(&s->log, "shutting down",
+		F_INT("grace_seconds", s->config->supervisor.shutdown_grace / NSEC_PER_SEC));
+	sd_notify(0, "STOPPING=1");
+	s->stopping = true;
+	drain_and_end(
+		t, s, true, s->config->supervisor.shutdown_grace + ROLE_LAST_WORDS + LAST_GRACE);
+	drain_and_end(t, s, false, LAST_GRACE);
 }
 
 /* ── The whole ────────────────────────────────────────────────────────────────────────────── */
