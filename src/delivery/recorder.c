@@ -86,7 +86,9 @@ void recorder_add(struct recorder *r, str json, str deliveries)
 	r->bytes += i->size;
 	while (r->bytes > RECORDER_QUEUE_MAX)
 		drop_oldest(r);
-	event_set(&r->news);
+	/* Not each time: that would wake the writer for nothing. */
+	if (r->first == i || r->bytes >= WRITE_AT_ONCE)
+		event_set(&r->news);
 }
 
 /* One record for those that were only counted. */

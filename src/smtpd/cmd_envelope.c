@@ -192,5 +192,8 @@ struct smtp_reply smtpd_rcpt(struct smtpd_session *s, const struct smtp_command 
 			F_Z("error", strerrordesc_np(-rc)));
 		return smtpd_say(s, 451, 4, 3, 0, "Cannot look up this address now, try again");
 	}
-	return decide(s, &command->rcpt.path, address, &found);
+	struct smtp_reply reply = decide(s, &command->rcpt.path, address, &found);
+	if (!smtp_reply_is_success(&reply))
+		smtpd_record_recipient(s, address, &reply);
+	return reply;
 }

@@ -20,10 +20,16 @@ static void put_client(struct smtpd_session *s, struct json *j)
 	json_end(j);
 }
 
-static void put_recipients(const struct smtpd_transaction *x, struct json *j)
+/* refused: the one that it is about; empty: all that were taken. */
+static void put_recipients(const struct smtpd_transaction *x, str refused, struct json *j)
 {
 	size_t n = 0;
 	json_array(j, "recipients");
+	if (refused.n) {
+		json_str_max(j, NULL, refused, TEXT_MAX);
+		json_end(j);
+		return;
+	}
 	for (const struct smtpd_recipient *r = x->recipients; r && n < RECIPIENTS_MAX;
 		r = r->next, n++)
 		json_str_max(j, NULL, r->address, TEXT_MAX);
@@ -60,7 +66,7 @@ static void put_decision(const char *action, const struct smtp_reply *reply, str
 
 /* reply: NULL where the message is taken. */
 static bool put_record(struct smtpd_session *s, const char *action, const struct smtp_reply *reply,
-	str envelope, struct buf *out)
+	str envelope, str refused, struct buf *out)
 {
 	const struct smtpd_transaction *x = &s->transaction;
 	struct json j = JSON_INIT(out);
@@ -70,7 +76,7 @@ static bool put_record(struct smtpd_session *s, const char *action, const struct
 	json_str(&j, "door", s->protocol == SMTPD_LMTP ? STR("lmtp") : STR("smtp"));
 	put_client(s, &j);
 	json_str_max(&j, "sender", x->sender, TEXT_MAX);
-	put_recipients(x, &j);
+	put_recipients(x, refused, &j);
 	json_str_max(&j, "message_id", message_id_of(envelope), TEXT_MAX);
 	json_i64(&j, "size", (int64_t)x->incoming.size);
 	put_decision(action, reply, &j);
@@ -80,21 +86,26 @@ static bool put_record(struct smtpd_session *s, const char *action, const struct
 
 void smtpd_record_accepted(struct smtpd_session *s, str envelope, struct buf *out)
 {
-	if (!put_record(s, "accept", NULL, envelope, out))
+	if (!put_record(s, "accept", NULL, envelope, STR_EMPTY, out))
 		buf_clear(out);
 }
 
-void smtpd_record_refused(struct smtpd_session *s, const struct smtp_reply *reply)
+void smtpd_record_recipient(struct smtpd_session *s, str address, const struct smtp_reply *reply)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024);
 	const char *action = smtp_reply_is_temporary(reply) ? "defer" : "reject";
-	if (!s->transaction.open || !put_record(s, action, reply, STR_EMPTY, &text))
+	if (!s->transaction.open || !put_record(s, action, reply, STR_EMPTY, address, &text))
 		return;
 	struct delivery_record_request in = { .record = buf_str(&text) };
 	struct delivery_record_reply out;
 	/* Without delivery there is no record; the reply says the same anyway. */
 	(void)!delivery_record(s->task, &s->world->delivery, &in, &arena, &out);
+}
+
+void smtpd_record_refused(struct smtpd_session *s, const struct smtp_reply *reply)
+{
+	smtpd_record_recipient(s, STR_EMPTY, reply);
 }
 
 struct smtp_reply smtpd_with_id(struct smtpd_session *s, const struct smtp_reply *reply)

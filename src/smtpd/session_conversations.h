@@ -370,8 +370,9 @@ static const struct conversation conversations[] = {
 			{ "RCPT TO:<bob@here.test>\r\n", RECIPIENT }, { "DATA\r\n", GO },
 			{ "x\ny\r\n.\r\n",
 				"550 5.6.0 Line 1 has a bare LF: lines of a message must end in CR "
-				"LF\r\n550 5.6.0 Line 1 has a bare LF: lines of a message must end "
-				"in CR LF\r\n" },
+				"LF (ID)\r\n550 5.6.0 Line 1 has a bare LF: lines of a message "
+				"must end "
+				"in CR LF (ID)\r\n" },
 			{ "QUIT\r\n", BYE } },
 		"", NULL },
 	{ "PROXY version 1", SMTPD_SMTP,

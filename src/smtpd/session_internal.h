@@ -99,6 +99,8 @@ void smtpd_record_accepted(struct smtpd_session *s, str envelope, struct buf *ou
 struct smtp_reply smtpd_with_id(struct smtpd_session *s, const struct smtp_reply *reply);
 /* Hands over the record of a message that this reply refuses or puts off. Waits. */
 void smtpd_record_refused(struct smtpd_session *s, const struct smtp_reply *reply);
+/* The same of one recipient that is not taken. */
+void smtpd_record_recipient(struct smtpd_session *s, str address, const struct smtp_reply *reply);
 
 /* A PROXY header, where the client is one that sends them. False: the session is over. */
 bool smtpd_read_proxy(struct smtpd_session *s);

@@ -85,6 +85,41 @@ static void records_are_found(void **state)
 	records_close(r);
 }
 
+/* Beyond one bucket (1024), all in one transaction, and the first one half gone. */
+static void many_records_are_found(void **state)
+{
+	enum { N = 10000 };
+	struct err err = { "" };
+	struct records *r = open_records(state, RECORDS_CREATE);
+	struct record *all = xcalloc(N, sizeof *all);
+	struct buf text = BUF_INIT(N * 100);
+	ASSERT(buf_reserve(&text, N * 100));
+	for (unsigned i = 0; i < N; i++) {
+		size_t at = text.n;
+		buf_printf(&text, "{\"id\":\"ID%06u\",\"message_id\":\"<%u@x>\"}", i * 7919 % N,
+			i % 5000);
+		all[i] = (struct record){ .time = NOW + i,
+			.json = str_from(text.p + at, text.n - at),
+			.deliveries = STR_EMPTY };
+	}
+	assert_ok(records_write(r, all, N, NOW * 1000000, &err), &err);
+	for (unsigned i = 0; i < N; i += 97) {
+		char id[16];
+		snprintf(id, sizeof id, "ID%06u", i);
+		assert_int_equal(find(r, (struct records_query){ .id = str_from_z(id) }), 1);
+	}
+	assert_int_equal(find(r, (struct records_query){ .id = STR("ID0000") }), 100);
+	assert_int_equal(find(r, (struct records_query){ .message_id = STR("<77@x>") }), 2);
+	size_t removed;
+	assert_ok(records_prune(r, NOW + 2000, UINT64_MAX, N, &removed, &err), &err);
+	assert_int_equal(removed, 2000);
+	assert_int_equal(find(r, (struct records_query){ .message_id = STR("<77@x>") }), 1);
+	assert_int_equal(find(r, (struct records_query){ 0 }), N - 2000);
+	records_close(r);
+	buf_done(&text);
+	free(all);
+}
+
 static size_t prune(struct records *r, int64_t before, uint64_t max_size, size_t step)
 {
 	struct err err = { "" };
@@ -209,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		store_test(records_are_found),
+		store_test(many_records_are_found),
 		store_test(the_old_go_in_steps),
 		store_test(size_has_a_bound),
 		store_test(the_clock_may_go_back),

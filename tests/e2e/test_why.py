@@ -58,6 +58,16 @@ def test_refused(make_server):
     assert found["id"] in repr(reply)
 
 
+def test_refused_recipient(make_server):
+    server = make_server()
+    with server.smtp() as client:
+        client.ehlo()
+        client.expect("MAIL FROM:<sender@remote.test>", "250 ")
+        client.expect("RCPT TO:<nobody@example.test>", "550 5.1.1 ")
+    found = record(server, "--to", "nobody@example.test")
+    assert found["action"] == "reject" and found["reply"].startswith("550 5.1.1 ")
+
+
 def test_unknown(make_server):
     server = make_server()
     id = server.deliver(1)[0]
