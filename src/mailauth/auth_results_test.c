@@ -11,19 +11,6 @@
 
 #include <stdio.h>
 
-const char *dkim_result_name(enum dkim_result result)
-{
-	static const char *const names[] = { "none", "pass", "fail", "policy", "neutral",
-		"temperror", "permerror" };
-	return names[result];
-}
-
-const char *arc_result_name(enum arc_result result)
-{
-	static const char *const names[] = { "none", "pass", "fail", "temperror" };
-	return names[result];
-}
-
 enum { ARENA_MAX = 8 * 1024 * 1024 };
 
 /* ---- writing ---- */

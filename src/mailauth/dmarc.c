@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "mail/address.h"
+#include "mail/header.h"
 #include "mailauth/dmarc_internal.h"
 #include "mailauth/domain.h"
 
@@ -335,6 +336,32 @@ void dmarc_check(const struct dns *dns, const struct dmarc_query *query, struct 
 	read_authors(query->from, &arena, &authors);
 	check_all(&c, &authors, out);
 	keep(out, a);
+}
+
+str dmarc_from(str header, struct arena *a)
+{
+	struct header_field field;
+	str joined = STR_EMPTY;
+	size_t fields = 0, total = 0, n = 0;
+	for (size_t at = 0; header_next(header, &at, &field);) {
+		if (!str_equal_nocase(field.name, STR("From")))
+			continue;
+		joined = field.value;
+		total += field.value.n + 2;
+		fields++;
+	}
+	if (fields < 2)
+		return joined;
+	char *text = arena_array(a, char, total);
+	for (size_t at = 0; header_next(header, &at, &field);) {
+		if (!str_equal_nocase(field.name, STR("From")))
+			continue;
+		memcpy(text + n, ", ", n ? 2 : 0);
+		n += n ? 2 : 0;
+		memcpy(text + n, field.value.p, field.value.n);
+		n += field.value.n;
+	}
+	return str_from(text, n);
 }
 
 const char *dmarc_result_name(enum dmarc_result result)

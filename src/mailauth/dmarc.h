@@ -80,6 +80,10 @@ struct dmarc_outcome {
 	str reason; /* for a person: why it does not align, or why there is no result */
 };
 
+/* The values of all From fields of a header, joined with ", ", for the query: a slice of the
+ * header, or a copy in the arena where there are several (at most header.n bytes). */
+str dmarc_from(str header, struct arena *a);
+
 /*
  * With several authors each domain is evaluated by itself, and the strictest outcome counts: fail
  * with its policy, temperror, fail without one, permerror, none, pass.

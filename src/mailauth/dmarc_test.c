@@ -559,6 +559,25 @@ static void time_is_bounded(void **state)
 	arena_done(&a);
 }
 
+static void from_fields(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "From: a@b\nTo: c@d\n\nFrom: e@f\n", " a@b" },
+		{ "To: c@d\n", "" },
+		{ "From: a@b\r\nfrom :c@d\r\nFrom:\r\n", " a@b, c@d, " },
+		{ "From: a@b\n ,c@d\nX-From: e@f\nFROM:g@h", " a@b\n ,c@d, g@h" },
+		{ "From:\nFrom:\nFrom:a@b", "a@b" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		str header = str_from_z(cases[i][0]);
+		struct arena a = ARENA_INIT(header.n);
+		str from = dmarc_from(header, &a);
+		if (!str_equal(from, str_from_z(cases[i][1])))
+			fail_msg("%s: %.*s", cases[i][0], STR_ARG(from));
+		arena_done(&a);
+	}
+}
+
 /* Whatever is cut off, there is a result. */
 static void every_prefix(void **state)
 {
@@ -593,6 +612,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_asked_twice),
 		cmocka_unit_test(many_authors),
 		cmocka_unit_test(time_is_bounded),
+		cmocka_unit_test(from_fields),
 		cmocka_unit_test(every_prefix),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@ static const struct verb verbs[] = {
 	{ "domain", "domains that mail is taken for: add, list, remove, catch-all", main_domain },
 	{ "account", "people: add, list, remove, passwd, enable, disable", main_account },
 	{ "alias", "addresses that stand for others: add, list, remove", main_alias },
+	{ "auth", "what SPF, DKIM, ARC and DMARC say about a message", main_auth },
 	{ "verify", "check that everything stored is whole", main_verify },
 	{ "why", "tell what was decided about a message, and why", main_why },
 	{ "message", "show what the mail parser makes of a file", main_message },
