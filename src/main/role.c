@@ -5,11 +5,12 @@
 
 #include "delivery/delivery_role.h"
 #include "directory/directory_role.h"
+#include "filter/filter_role.h"
 #include "mailbox/mailbox_role.h"
 #include "main/cli.h"
 #include "smtpd/smtpd_role.h"
 
-static const struct role *const roles[] = { &directory_role, &delivery_role, &smtpd_role,
+static const struct role *const roles[] = { &directory_role, &delivery_role, &filter_role, &smtpd_role,
 	&mailbox_role };
 
 /* "smtpd.1" is the second process of smtpd. */

@@ -16,8 +16,8 @@ enum { FALLBACK_FIRST = 65520 };
 static const struct {
 	const char *role;
 	bool store; /* has the group that owns the accounts */
-} roles[] = { { "directory", false }, { "delivery", true }, { "smtpd", false },
-	{ "mailbox", true } };
+} roles[] = { { "directory", false }, { "delivery", true }, { "smtpd", false }, { "mailbox", true },
+	{ "filter", false } };
 
 enum { STORE_GROUP_FALLBACK = FALLBACK_FIRST + (int)ARRAY_LEN(roles) };
 

@@ -16,7 +16,7 @@ import pytest
 from harness import ALICE, imap, procs, smtp
 
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
-ROLES = ("directory", "smtpd", "delivery", "mailbox")
+ROLES = ("directory", "smtpd", "filter", "delivery", "mailbox")
 
 
 def count(server, user=ALICE):
