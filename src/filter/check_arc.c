@@ -4,14 +4,12 @@
  */
 #include "filter/check.h"
 
+/* The pass over the body is that of DKIM, whose check comes before. */
 static void begin(struct judgement *j)
 {
-	j->arc_verifier = arc_verifier_new(j->header, j->message->received);
-}
-
-static void body(struct judgement *j, str piece)
-{
-	arc_verifier_feed(j->arc_verifier, piece);
+	j->arc_verifier =
+		arc_verifier_new_beside(j->dkim_verifier, j->header, j->message->received);
+	arc_verifier_use_keys(j->arc_verifier, j->message->keys);
 }
 
 static void end(struct judgement *j)
@@ -38,4 +36,6 @@ static void done(struct judgement *j)
 	arc_verifier_free(j->arc_verifier);
 }
 
-const struct check check_arc = { "arc", begin, body, end, report, done };
+const struct check check_arc = {
+	.name = "arc", .begin = begin, .end = end, .report = report, .done = done
+};

@@ -6,6 +6,7 @@
 static void begin(struct judgement *j)
 {
 	j->dkim_verifier = dkim_verifier_new(j->header, j->message->received);
+	dkim_verifier_use_keys(j->dkim_verifier, j->message->keys);
 }
 
 static void body(struct judgement *j, str piece)

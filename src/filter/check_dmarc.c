@@ -1,13 +1,10 @@
 /*
- * check_dmarc.c: what the author's domain asks for, and the word of forwarders that are trusted.
- *
- * Of an ARC chain that holds, the sets of trusted sealers are read from the last one back: each was
- * there when the one before had sealed. The first sealer that is not trusted ends the walk, since
- * what stands behind it is only its word.
+ * check_dmarc.c: what the author's domain asks for, and the word of forwarders that are trusted
+ * (auth.arc_trusted): where one of them saw DMARC pass before it changed the message, the failure
+ * that we see does not count.
  */
 #include "base/random.h"
 #include "filter/check.h"
-#include "mailauth/domain.h"
 
 static void end(struct judgement *j)
 {
@@ -25,32 +22,13 @@ static void end(struct judgement *j)
 	j->has_dmarc = true;
 }
 
-static bool says_dmarc_pass(str results)
-{
-	struct arena a CLEANUP(arena_done) =
-		ARENA_INIT(2 * results.n + AUTH_PARSE_ARENA_MAX + 1024);
-	struct auth_results_read read;
-	auth_results_parse(results, &a, &read);
-	for (size_t i = 0; i < read.n; i++)
-		if (str_equal_nocase(read.results[i].method, STR("dmarc")) &&
-			str_equal_nocase(read.results[i].result, STR("pass")))
-			return true;
-	return false;
-}
-
 /* The sealer that is believed, or empty. */
 static str trusted_sealer(const struct judgement *j)
 {
-	if (!j->has_arc || j->arc.result != ARC_PASS)
-		return STR_EMPTY;
-	for (size_t i = j->arc.n; i-- > 0;) {
-		const struct arc_set *set = &j->arc.sets[i];
-		if (!names_contain(&j->auth->arc_trusted, set->domain, NULL))
-			break;
-		if (set->results.n <= 64 * 1024 && says_dmarc_pass(set->results))
-			return set->domain;
-	}
-	return STR_EMPTY;
+	const struct config_names *trusted = &j->auth->arc_trusted;
+	const struct arc_set *set =
+		arc_trusted_pass(&j->arc, trusted->items, trusted->n, STR("dmarc"));
+	return set ? set->domain : STR_EMPTY;
 }
 
 static enum finding_name failure(const struct dmarc_outcome *dmarc)

@@ -23,6 +23,8 @@ static struct envelope_entry *unlink_entry(struct envelope_cache *c, struct enve
 	e->next->prev = e->prev;
 	e->prev->next = e->next;
 	map_remove(&c->by_id, str_from_z(e->id));
+	free(e->id);
+	e->id = NULL;
 	return e;
 }
 

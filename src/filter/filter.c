@@ -150,6 +150,7 @@ static int judge(struct task *t, void *self, const struct filter_judge_request *
 		.recipients = in->recipients.v,
 		.recipient_count = in->recipients.n,
 		.received = in->received,
+		.keys = f->keys,
 	};
 	int rc = map_message(in, &message.content);
 	if (rc < 0)

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Decoded DKIM keys that are kept: 2 to 4 KiB each. */
+enum { KEYS = 512 };
+
 /* No files and no network: it parses what strangers send, and what it may ask it asks the resolver.
  */
 static void sandbox(const struct config *config, struct sandbox *out)
@@ -29,6 +32,7 @@ static int start(struct role_process *p, struct err *err)
 	struct filter *f = xcalloc(1, sizeof *f);
 	*f = (struct filter){ .config = p->config,
 		.envelopes = envelope_cache_new(),
+		.keys = dkim_keys_new(KEYS),
 		.with_dns = with_dns,
 		.context = p };
 	p->state = f;

@@ -44,7 +44,8 @@ struct judge_message {
 	const str *recipients;
 	size_t recipient_count;
 	str content;
-	int64_t received; /* seconds since 1970 */
+	int64_t received;       /* seconds since 1970 */
+	struct dkim_keys *keys; /* decoded before; NULL: none are kept */
 };
 
 enum judge_action { JUDGE_ACCEPT, JUDGE_JUNK, JUDGE_REJECT, JUDGE_TEMPFAIL };
