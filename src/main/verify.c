@@ -128,6 +128,9 @@ static void verify_account(struct verify *v, const struct directory_account *a)
 		v->tool.config->data_dir.p, a->id, ACCOUNT_READ_ONLY, v->tool.now, &mail, &err);
 	if (r == -ENOENT)
 		return; /* nobody has written to it yet */
+	/* Unused since an upgrade of the program: brought up to date, as the server would do it. */
+	if (r == -EROFS)
+		r = account_open(v->tool.config->data_dir.p, a->id, 0, v->tool.now, &mail, &err);
 	if (r == 0) {
 		r = account_verify(mail, problem, v, &err);
 		account_close(mail);

@@ -1,4 +1,5 @@
 """The service as its administrator sees it: first use, reload, end, restart, privileges."""
+import contextlib
 import os
 import pathlib
 import pwd
@@ -6,6 +7,7 @@ import re
 import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -372,3 +374,22 @@ def test_out_of_descriptors(make_server):
         except (smtp.Closed, OSError):
             return False
     procs.wait_until(greeted, 20, "a banner after the rush")
+
+
+# Upgrades
+
+def test_verify_of_an_account_unused_since_an_upgrade(make_server):
+    server = make_server()
+    server.deliver(3)
+    server.stop()
+    file = server.data / "accounts" / "1.db"
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        db.executescript("ALTER TABLE body_chunk DROP COLUMN unpacked;"
+                         "UPDATE schema_version SET version = 1")
+    done = server.verify()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert file.with_name("1.db.before-2").exists()
+    server.start()
+    server.deliver()
+    assert count(server) == 4
+    assert server.verify().returncode == 0
