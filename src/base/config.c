@@ -79,6 +79,12 @@ static const char *expected(const struct config_key *key)
 		return "a list of networks: [ \"127.0.0.0/8\", \"::1\" ]";
 	case CONFIG_NAMES:
 		return "a list of domains: [ \"example.org\" ]";
+	case CONFIG_SERVERS:
+		return "a list of name servers: [ \"192.0.2.53\", \"[2001:db8::53]:5353\" ]";
+	case CONFIG_RECORDS:
+		return "a list of records: [ \"mx.example.org A 192.0.2.1\" ]";
+	case CONFIG_ZONES:
+		return "a list of zones: [ \"example.org\" ]";
 	default:
 		return "a text in quotes";
 	}

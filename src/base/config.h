@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/dns_text.h"
 #include "base/endpoint.h"
 #include "base/err.h"
 #include "base/ip.h"
@@ -80,6 +81,9 @@ struct config_domains {
 #define CONFIG_FIELD_NAMES struct config_names
 #define CONFIG_FIELD_FINDINGS struct config_findings
 #define CONFIG_FIELD_DOMAINS struct config_domains
+#define CONFIG_FIELD_SERVERS struct dns_servers
+#define CONFIG_FIELD_RECORDS struct dns_records
+#define CONFIG_FIELD_ZONES struct dns_zones
 
 /* Each str is followed by a NUL, so .p is a C string. */
 struct config {

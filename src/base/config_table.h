@@ -22,6 +22,9 @@ enum config_type {
 	CONFIG_NAMES,
 	CONFIG_FINDINGS,
 	CONFIG_DOMAINS,
+	CONFIG_SERVERS,
+	CONFIG_RECORDS,
+	CONFIG_ZONES,
 };
 
 struct config_key {

@@ -303,6 +303,48 @@ static int names_set(const struct config_value *value, struct config_names *out,
 	return 0;
 }
 
+static int servers_set(const struct config_key *key, const struct config_value *value,
+	struct dns_servers *out, struct arena *arena, struct err *err)
+{
+	struct dns_server *items = arena_array(arena, struct dns_server, MAX(value->n, (size_t)1));
+	for (size_t i = 0; i < value->n; i++) {
+		int r = dns_server_parse(
+			arena_str(arena, value->items[i]), *key->range, &items[i], err);
+		if (r)
+			return r;
+	}
+	*out = (struct dns_servers){ items, value->n };
+	return 0;
+}
+
+/* Each is checked by `check` and kept as it stands. */
+static int texts_set(const struct config_value *value, int (*check)(str, struct err *),
+	const str **out, size_t *out_n, struct arena *arena, struct err *err)
+{
+	str *items = arena_array(arena, str, MAX(value->n, (size_t)1));
+	for (size_t i = 0; i < value->n; i++) {
+		int r = check(value->items[i], err);
+		if (r)
+			return r;
+		items[i] = arena_str(arena, value->items[i]);
+	}
+	*out = items;
+	*out_n = value->n;
+	return 0;
+}
+
+static int records_set(const struct config_value *value, struct dns_records *out,
+	struct arena *arena, struct err *err)
+{
+	return texts_set(value, dns_record_check, &out->items, &out->n, arena, err);
+}
+
+static int zones_set(const struct config_value *value, struct dns_zones *out, struct arena *arena,
+	struct err *err)
+{
+	return texts_set(value, dns_zone_check, &out->items, &out->n, arena, err);
+}
+
 static int check_text(const struct config_value *value, struct err *err)
 {
 	for (size_t i = 0; i < value->n; i++) {
@@ -355,6 +397,12 @@ int config_value_set(const struct config_key *key, const struct config_value *va
 	case CONFIG_DOMAINS:
 		ASSERT(value->n == 0); /* their defaults; the file's come through config_groups.c */
 		return 0;
+	case CONFIG_SERVERS:
+		return servers_set(key, value, out, arena, err);
+	case CONFIG_RECORDS:
+		return records_set(value, out, arena, err);
+	case CONFIG_ZONES:
+		return zones_set(value, out, arena, err);
 	}
 	ASSERT(!"a type without a parser");
 	return -EINVAL;
@@ -379,6 +427,7 @@ int config_default_set(
 bool config_type_is_list(enum config_type type)
 {
 	return type == CONFIG_ENDPOINTS || type == CONFIG_NETWORKS || type == CONFIG_NAMES ||
+	       type == CONFIG_SERVERS || type == CONFIG_RECORDS || type == CONFIG_ZONES ||
 	       config_type_is_groups(type);
 }
 

@@ -55,7 +55,8 @@ static void timed_lookup(
 	else
 		dns_lookup(d->inner, type, name, a, out);
 	if (dns_failed(out->status) && d->failed.n == 0)
-		d->failed = arena_printf(d->arena, "%.*s (%.*s)",
+		d->failed = arena_printf(d->arena, "%s %.*s (%.*s)",
+			dns_type_name(type) ? dns_type_name(type) : "?",
 			STR_ARG(str_first(name, DNS_NAME_MAX)), STR_ARG(str_first(out->why, 100)));
 }
 

@@ -25,8 +25,9 @@ static const struct {
 	bool one; /* each of the callers calls one of the callees */
 } edges[] = {
 	{ "smtpd", "directory", false }, { "smtpd", "delivery", false },
-	{ "smtpd", "filter", true }, { "mailbox", "directory", false },
-	{ "mailbox", "delivery", false }, { "delivery", "mailbox", false }, /* changes */
+	{ "smtpd", "filter", true }, { "filter", "resolver", false },
+	{ "mailbox", "directory", false }, { "mailbox", "delivery", false },
+	{ "delivery", "mailbox", false }, /* changes */
 };
 
 /* ── Making them ──────────────────────────────────────────────────────────────────────────── */
@@ -71,6 +72,8 @@ static int make_instances(
 int instances_make(struct supervisor *s, struct err *err)
 {
 	int rc = make_instances(s, "directory", 1, false, err);
+	if (rc == 0)
+		rc = make_instances(s, "resolver", 1, false, err);
 	if (rc == 0)
 		rc = make_instances(s, "delivery", 1, false, err);
 	if (rc == 0)
