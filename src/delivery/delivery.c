@@ -126,10 +126,34 @@ struct batch {
 	int64_t now;
 };
 
+/* An account without a mailbox for junk gets one. Where one of that name is there already, and is
+ * not marked as such, that is it. */
+static int provide_junk(struct account *a, struct batch *b, struct err *err)
+{
+	struct account_mailbox m;
+	int rc = account_mailbox_find_special(a, SPECIAL_USE_JUNK, &m, err);
+	if (rc != -ENOENT)
+		return rc;
+	rc = account_mailbox_create(a, STR("Junk"), SPECIAL_USE_JUNK, b->now, &m, err);
+	for (size_t i = 0; rc == -EEXIST && i < b->n; i++) {
+		if (b->items[i].special_use != SPECIAL_USE_JUNK)
+			continue;
+		b->items[i].special_use = SPECIAL_USE_NONE;
+		b->items[i].name = STR("Junk");
+	}
+	return rc == -EEXIST ? 0 : rc;
+}
+
 static int deliver_batch(struct account *a, void *arg, struct err *err)
 {
 	struct batch *b = arg;
 	uint64_t modseq;
+	bool junk = false;
+	for (size_t i = 0; i < b->n; i++)
+		junk |= b->items[i].special_use == SPECIAL_USE_JUNK;
+	int rc = junk ? provide_junk(a, b, err) : 0;
+	if (rc < 0)
+		return rc;
 	return account_deliver(a, b->items, b->n, b->now, &modseq, err);
 }
 
@@ -231,11 +255,13 @@ static struct account_delivery delivery_of(
 	const struct delivery_commit_request *in, str prefix, size_t i)
 {
 	return (struct account_delivery){
+		.special_use = in->junk ? SPECIAL_USE_JUNK : SPECIAL_USE_NONE,
 		.name = in->details.v[i],
 		.or_inbox = true,
 		.internaldate = in->received,
 		.prefix = prefix,
 		.fd = in->message,
+		.body_offset = in->offset,
 		.body_size = in->message < 0 ? 0 : in->size,
 		.summary = { in->envelope, in->body, in->bodystructure, in->date },
 	};

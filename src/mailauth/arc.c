@@ -1,6 +1,6 @@
 #include "mailauth/arc.h"
 
-#include "mailauth/dkim_field.h"
+#include "mailauth/arc_internal.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -92,7 +92,7 @@ static void add_signature(
 static void collect(struct arc_verifier *v)
 {
 	struct header_field field;
-	for (size_t at = 0; !v->wrong && header_next(v->header, &at, &field);) {
+	for (size_t at = 0; header_next(v->header, &at, &field);) {
 		if (!str_starts_nocase(field.name, STR("ARC-")))
 			continue;
 		if (str_equal_nocase(field.name, STR("ARC-Authentication-Results")))
@@ -171,11 +171,31 @@ void arc_verifier_feed(struct arc_verifier *v, str body)
 	dkim_body_feed(v->body, body);
 }
 
-static void digest_field(EVP_MD_CTX *md, const struct header_field *field, str cut, bool line_end)
+void arc_digest_field(EVP_MD_CTX *md, const struct header_field *field, str cut, bool line_end)
 {
 	struct buf b CLEANUP(buf_done) = BUF_INIT(SIZE_MAX);
 	dkim_header_canonical(&b, DKIM_RELAXED, field, cut, line_end);
 	ASSERT(EVP_DigestUpdate(md, b.p, b.n));
+}
+
+unsigned arc_instances(const struct arc_verifier *v)
+{
+	return v->n;
+}
+
+bool arc_well_formed(const struct arc_verifier *v)
+{
+	return !v->wrong;
+}
+
+void arc_digest_sets(const struct arc_verifier *v, EVP_MD_CTX *md)
+{
+	ASSERT(!v->wrong);
+	for (unsigned i = 0; i < v->n; i++) {
+		arc_digest_field(md, &v->sets[i].results_field, STR_EMPTY, true);
+		arc_digest_field(md, &v->sets[i].message.field, STR_EMPTY, true);
+		arc_digest_field(md, &v->sets[i].seal.field, STR_EMPTY, true);
+	}
 }
 
 /* A seal signs all sets up to its own (RFC 8617 §5.1.1): the state of one hash is copied at each.
@@ -186,12 +206,12 @@ static void hash_seals(struct arc_verifier *v)
 	ASSERT(md && copy && EVP_DigestInit_ex(md, EVP_sha256(), NULL));
 	for (unsigned i = 0; i < v->n; i++) {
 		struct set *set = &v->sets[i];
-		digest_field(md, &set->results_field, STR_EMPTY, true);
-		digest_field(md, &set->message.field, STR_EMPTY, true);
+		arc_digest_field(md, &set->results_field, STR_EMPTY, true);
+		arc_digest_field(md, &set->message.field, STR_EMPTY, true);
 		ASSERT(EVP_MD_CTX_copy_ex(copy, md));
-		digest_field(copy, &set->seal.field, set->seal.b, false);
+		arc_digest_field(copy, &set->seal.field, set->seal.b, false);
 		ASSERT(EVP_DigestFinal_ex(copy, set->hash, NULL));
-		digest_field(md, &set->seal.field, STR_EMPTY, true);
+		arc_digest_field(md, &set->seal.field, STR_EMPTY, true);
 	}
 	EVP_MD_CTX_free(md);
 	EVP_MD_CTX_free(copy);

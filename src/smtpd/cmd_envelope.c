@@ -138,6 +138,10 @@ static struct smtp_reply too_many(struct smtpd_session *s)
 static struct smtp_reply accept_recipient(
 	struct smtpd_session *s, str address, const struct directory_find_reply *found)
 {
+	if (!smtpd_rules_fit(s, address))
+		return smtpd_say(s, 452, 4, 5, 3,
+			"This domain has other rules than the first recipient's: send it "
+			"separately");
 	if (!add_recipient(s, address, found))
 		return too_many(s);
 	if (found->why.n)

@@ -16,6 +16,7 @@
 #include "smtpd/session.h"
 
 #include "directory/directory.h"
+#include "filter/judge.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,11 +39,14 @@ struct testing_world {
 	/* The n-th call of open_spool, find or commit fails so; 0: none does. */
 	unsigned calls, fail_at;
 	int fail_with;
-	unsigned idle_calls, shut_down_at; /* the n-th call of idle(), 0: never */
-	uint64_t results[4];               /* of the first destinations of each commit */
+	unsigned idle_calls, shut_down_at;  /* the n-th call of idle(), 0: never */
+	uint64_t results[4];                /* of the first destinations of each commit */
+	struct filter_envelope_reply early; /* of the filter, with its domain's code */
+	struct filter_judge_reply verdict;
 
 	/* What happened. */
 	unsigned commits; /* messages that were stored */
+	unsigned judged, junk;
 	unsigned entered, left;
 	struct ip last_entered;
 	struct buf delivered; /* for each commit "1 2+detail\n" and the body */
@@ -134,11 +138,12 @@ static inline void testing_keep(struct testing_world *w, const struct delivery_c
 		memcpy(p, in->content.p, in->size);
 	} else {
 		ASSERT(in->content.n == 0);
-		ASSERT(pread(in->message, p, in->size, 0) == (ssize_t)in->size);
-		ASSERT(lseek(in->message, 0, SEEK_END) == (off_t)in->size);
+		ASSERT(pread(in->message, p, in->size, (off_t)in->offset) == (ssize_t)in->size);
+		ASSERT(lseek(in->message, 0, SEEK_END) == (off_t)(in->offset + in->size));
 	}
 	w->delivered.n += in->size;
 	buf_add(&w->traces, in->trace);
+	w->junk += in->junk;
 	w->commits++;
 }
 
@@ -187,6 +192,46 @@ static inline int testing_record(struct task *t, void *self,
 	return 0;
 }
 
+/* ── The filter ───────────────────────────────────────────────────────────────────────────── */
+
+static inline void testing_check_facts(struct testing_world *w, str id, str client, str helo)
+{
+	ASSERT(id.n == 10 && helo.n && client.n == sizeof w->client.bytes);
+}
+
+static inline int testing_envelope(struct task *t, void *self,
+	const struct filter_envelope_request *in, struct arena *a,
+	struct filter_envelope_reply *out)
+{
+	struct testing_world *w = self;
+	testing_check_facts(w, in->id, in->client, in->helo);
+	int rc = testing_wait(t);
+	if (rc == 0 && testing_fails(w))
+		rc = w->fail_with;
+	if (rc == 0)
+		*out = w->early;
+	return rc;
+}
+
+static inline int testing_judge(struct task *t, void *self, const struct filter_judge_request *in,
+	struct arena *a, struct filter_judge_reply *out)
+{
+	struct testing_world *w = self;
+	testing_check_facts(w, in->id, in->client, in->helo);
+	ASSERT(in->recipients.n);
+	ASSERT(in->message < 0 ? in->content.n == in->size : in->content.n == 0);
+	ASSERT(in->message < 0 || lseek(in->message, 0, SEEK_END) == (off_t)in->size);
+	int rc = testing_wait(t);
+	if (rc == 0 && testing_fails(w))
+		rc = w->fail_with;
+	if (rc == 0)
+		*out = w->verdict;
+	if (rc == 0)
+		out->record = arena_printf(a, "{\"id\":\"%.*s\",\"judged\":true}", STR_ARG(in->id));
+	w->judged += rc == 0;
+	return rc;
+}
+
 /* ── The rest ─────────────────────────────────────────────────────────────────────────────── */
 
 static inline int testing_spool(void *context)
@@ -224,6 +269,8 @@ static inline void testing_init(struct testing_world *w)
 	static const struct directory_ops directory = { .find = testing_find };
 	static const struct delivery_ops delivery = { .commit = testing_commit,
 		.record = testing_record };
+	static const struct filter_ops filter = { .envelope = testing_envelope,
+		.judge = testing_judge };
 	struct err err;
 	*w = (struct testing_world){
 		.parsed = config_parse(
@@ -240,6 +287,7 @@ static inline void testing_init(struct testing_world *w)
 	w->world = (struct smtpd_world){ .config = &w->config,
 		.directory = { &directory, w },
 		.delivery = { &delivery, w },
+		.filter = { &filter, w },
 		.open_spool = testing_spool,
 		.admit = testing_admit,
 		.leave = testing_leave,

@@ -18,7 +18,7 @@ import pytest
 from harness import ALICE, imap, procs, smtp
 
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
-ROLES = "directory", "resolver", "smtpd", "delivery", "mailbox"
+ROLES = "directory", "resolver", "smtpd", "filter", "delivery", "mailbox"
 
 
 def count(server, user=ALICE):
