@@ -23,7 +23,7 @@ void dkim_draft_done(struct dkim_draft *d)
 
 static void fold(struct dkim_draft *d)
 {
-	buf_add(&d->text, STR("\r\n\t"));
+	buf_add(&d->text, STR("\r\n "));
 	d->line = d->text.n;
 }
 
@@ -125,7 +125,7 @@ bool dkim_draft_sign(const struct dkim_draft *d, EVP_PKEY *key,
 	base64_encode(&text, str_from(signature, n));
 	buf_add(out, str_first(buf_str(&d->text), d->b));
 	for (str rest = buf_str(&text); rest.n; rest = str_skip(rest, LINE_MAX_WANTED - 4)) {
-		buf_add(out, STR("\r\n\t"));
+		buf_add(out, STR("\r\n "));
 		buf_add(out, str_first(rest, LINE_MAX_WANTED - 4));
 	}
 	buf_add(out, str_skip(buf_str(&d->text), d->b));
