@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 /* Ids are made by smtpd: ten characters, as keys they may be a little more. */
 enum { ID_MAX = 64 };
@@ -115,10 +115,11 @@ static int map_message(const struct filter_judge_request *in, str *out)
 	*out = in->content;
 	if (in->message < 0)
 		return in->content.n == in->size ? 0 : -EINVAL;
-	struct stat st;
-	if (fstat(in->message, &st) < 0)
+	/* Not fstat(): to a sandbox it looks like asking for files by name. */
+	off_t end = lseek(in->message, 0, SEEK_END);
+	if (end < 0)
 		return -errno;
-	if (in->size == 0 || in->size > (uint64_t)st.st_size || in->content.n)
+	if (in->size == 0 || in->size > (uint64_t)end || in->content.n)
 		return -EINVAL;
 	void *p = mmap(NULL, in->size, PROT_READ, MAP_PRIVATE, in->message, 0);
 	if (p == MAP_FAILED)

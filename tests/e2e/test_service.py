@@ -146,7 +146,8 @@ def test_a_killed_role_comes_back(make_server, role):
         except (OSError, AssertionError, smtp.Closed, imap.Closed):
             return False
     procs.wait_until(works, 20, f"service after {role} was killed")
-    assert role in server.roles()
+    # Mail goes on without some of them.
+    procs.wait_until(lambda: role in server.roles(), 20, f"{role} after it was killed")
 
 
 def test_lookup_failure_is_temporary(make_server):
