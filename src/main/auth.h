@@ -5,6 +5,17 @@
 
 #include "mailauth/auth_results.h"
 
+/* One question, and what became of it. */
+struct auth_lookup {
+	enum dns_type type;
+	enum dns_status status;
+	bool secure;
+	str name, why;
+};
+
+/* "secure", "insecure", "bogus"; "unknown" where there was no answer. */
+const char *auth_lookup_dnssec(const struct auth_lookup *l);
+
 struct auth_report {
 	const char *file;
 	str header;
@@ -21,8 +32,10 @@ struct auth_report {
 	struct dkim_outcome dkim;
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
-	str receiver; /* our name */
-	unsigned questions;
+	str receiver;                /* our name */
+	struct auth_lookup *lookups; /* in the order in which they were asked */
+	size_t lookup_count;
+	bool validating; /* else every answer is insecure */
 };
 
 /* How the message came, as its topmost fields tell, for what has not been set. Slices of the

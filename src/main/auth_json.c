@@ -147,6 +147,22 @@ static void put_dmarc(struct json *j, const struct dmarc_outcome *dmarc)
 	json_end(j);
 }
 
+static void put_lookups(struct json *j, const struct auth_report *r)
+{
+	json_array(j, "lookups");
+	for (size_t i = 0; i < r->lookup_count; i++) {
+		const struct auth_lookup *l = &r->lookups[i];
+		json_object(j, NULL);
+		put_word(j, "type", dns_type_name(l->type));
+		json_str(j, "name", l->name);
+		put_word(j, "status", dns_status_name(l->status));
+		put_word(j, "dnssec", auth_lookup_dnssec(l));
+		json_str(j, "why", l->why);
+		json_end(j);
+	}
+	json_end(j);
+}
+
 void auth_json(const struct auth_report *r, struct buf *out)
 {
 	struct json j = JSON_INIT(out);
@@ -169,7 +185,8 @@ void auth_json(const struct auth_report *r, struct buf *out)
 	put_arc(&j, &r->arc);
 	put_dmarc(&j, &r->dmarc);
 	json_str(&j, "authentication_results", buf_str(&field));
-	json_i64(&j, "questions", r->questions);
+	json_bool(&j, "validating", r->validating);
+	put_lookups(&j, r);
 	json_end(&j);
 	buf_add_char(out, '\n');
 }

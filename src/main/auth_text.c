@@ -237,6 +237,24 @@ static void put_dmarc(struct buf *out, const struct dmarc_outcome *dmarc)
 		put_policy(out, dmarc);
 }
 
+static void put_lookups(struct buf *out, const struct auth_report *r)
+{
+	buf_printf(out, "\nDNS          %zu questions%s\n", r->lookup_count,
+		r->validating ? "" : ", without validation");
+	for (size_t i = 0; i < r->lookup_count; i++) {
+		const struct auth_lookup *l = &r->lookups[i];
+		buf_printf(out, "  %-10s ", dns_type_name(l->type));
+		put_text(out, l->name);
+		buf_printf(out, ": %s", dns_status_name(l->status));
+		if (r->validating && !dns_failed(l->status))
+			buf_printf(out, ", %s", auth_lookup_dnssec(l));
+		if (l->why.n)
+			buf_add(out, STR(": "));
+		put_text(out, l->why);
+		buf_add_char(out, '\n');
+	}
+}
+
 void auth_text(const struct auth_report *r, struct buf *out)
 {
 	put_envelope(out, r);
@@ -249,4 +267,5 @@ void auth_text(const struct auth_report *r, struct buf *out)
 	put_dkim(out, &r->dkim);
 	put_arc(out, &r->arc);
 	put_dmarc(out, &r->dmarc);
+	put_lookups(out, r);
 }
