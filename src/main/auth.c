@@ -183,6 +183,33 @@ const char *auth_lookup_dnssec(const struct auth_lookup *l)
 					    : "insecure";
 }
 
+size_t auth_signed_names(const struct auth_report *r, str list,
+	struct auth_signed_name out[static AUTH_SIGNED_NAMES_MAX])
+{
+	size_t n = 0;
+	str name;
+	while (list.n) {
+		(void)str_cut(list, ':', &name, &list);
+		name = str_trim(name);
+		size_t i = 0;
+		while (i < n && !str_equal_nocase(out[i].name, name))
+			i++;
+		if (i == AUTH_SIGNED_NAMES_MAX)
+			break;
+		if (i == n && name.n)
+			out[n++] = (struct auth_signed_name){ name, 0,
+				dkim_header_count(r->fields, name) };
+		if (i < n)
+			out[i].in_list++;
+	}
+	return n;
+}
+
+const char *auth_arc_part(enum dkim_result result)
+{
+	return result == DKIM_NONE ? "not checked" : dkim_result_name(result);
+}
+
 void auth_field(const struct auth_report *r, struct buf *out)
 {
 	const struct auth_results results = { .authserv_id = r->receiver,
@@ -208,6 +235,7 @@ static int check_and_print(struct job *j, const char *path)
 		return status;
 	j->message = without_from_line(buf_str(&file));
 	r->header = str_first(j->message, header_length(j->message));
+	r->fields = dkim_header_new(r->header);
 	auth_trace(r);
 	status = resolving(j->config, check, j);
 	if (status != EXIT_DONE)
@@ -247,6 +275,7 @@ static int run(const struct options *o, const char *path)
 	r.validating = config.resolver.dnssec;
 	if (status == EXIT_DONE)
 		status = check_and_print(&job, path);
+	dkim_header_free(r.fields);
 	free(r.lookups);
 	return status;
 }

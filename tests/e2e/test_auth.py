@@ -1,9 +1,11 @@
 """postern auth: what it says about messages, with a name server of the test's own."""
 import json
 import subprocess
+import time
 
 import pytest
 
+from harness import dkim as harness_dkim
 from harness import dns, nsd, postern, sign
 
 ZONE = {
@@ -182,6 +184,54 @@ def test_signatures(auth, tmp_path):
         assert signature["body_hash_expected"] != signature["body_hash_found"]
         text = auth(message.replace(b"Hello", b"Hallo"), "--ip", "198.51.100.1", server=server, code=1)
         assert "changed: bh= says " + signature["body_hash_expected"] in text
+
+
+def sealed(message, key, tmp_path, domains, results):
+    """The message after servers of these domains, each with the next of the results, have passed it on."""
+    path = tmp_path / "sealed"
+    keys = {f"s1._domainkey.{domain}": key.record.encode() for domain in domains}
+    for domain, result in zip(domains, results):
+        path.write_bytes(message)
+        [fields] = harness_dkim.seal(keys, [(int(time.time()), domain, "s1", "relaxed/relaxed", "from:subject:cc",
+                                             key.path, path, result)])
+        message = fields + message
+    return message
+
+
+def test_chains_tell_each_set(auth, tmp_path):
+    key = sign.Key(tmp_path)
+    domains = ["one.example", "two.example", "three.example"]
+    message = sealed(MESSAGE, key, tmp_path, domains, [f"{name}; dmarc=pass".encode() for name in domains])
+    with dns.Dns(ZONE | {(f"s1._domainkey.{name}", "TXT"): [key.record] for name in domains}) as server:
+        arc = auth(message, "--json", server=server)["arc"]
+        assert arc["result"] == "pass" and "broken" not in arc
+        assert [(one["domain"], one["cv"], one["seal"], one["message_signature"]) for one in arc["sets"]] == [
+            ("one.example", "none", "pass", "pass"), ("two.example", "pass", "pass", "pass"),
+            ("three.example", "pass", "pass", "pass")]
+        # Somebody rewrites what the second found.
+        broken = message.replace(b"two.example; dmarc=pass", b"two.example; dmarc=fail")
+        arc = auth(broken, "--json", server=server)["arc"]
+        assert (arc["result"], arc["broken"]) == ("fail", 3)
+        assert arc["reason"] == "seal 3: header has changed: b= does not verify"
+        assert [one["seal"] for one in arc["sets"]] == ["not checked", "not checked", "fail"]
+        text = auth(broken, server=server)
+        for line in ("ARC          fail", "  why        seal 3: header has changed: b= does not verify",
+                     "  set 3      sealed by three.example, cv=pass; seal: fail, message signature: pass",
+                     "             three.example; dmarc=pass"):
+            assert line in text.splitlines(), text
+
+
+def test_signed_fields_that_are_missing_or_too_many(auth, tmp_path):
+    key = sign.Key(tmp_path)
+    message = sign.dkim(MESSAGE, key, "example.org", "s1")
+    message = message.replace(b"Subject: a test\r\n", b"").replace(b"To: bob", b"To: x@example.net\r\nTo: bob")
+    with dns.Dns(ZONE | {("s1._domainkey.example.org", "TXT"): [key.record]}) as server:
+        [signature] = auth(message, "--json", server=server)["dkim"]
+        assert signature["body_matches"] and not signature["header_matches"]
+        assert signature["signed_but_missing"] == ["subject"] and signature["present_beyond_signed"] == ["to"]
+        text = auth(message, server=server)
+        assert "             signed as absent, or removed since: subject" in text.splitlines(), text
+        assert "             there are more than are signed: to" in text.splitlines()
 
 
 # Control characters, and what turns text around.
