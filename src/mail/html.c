@@ -539,28 +539,31 @@ static size_t count_words(str s)
 	return words;
 }
 
-/* Words of the tag that the parser waits for the end of, when it was fed a piece of n bytes. */
-static size_t words_held(struct reader *r, size_t n)
+/* The tag that the parser waits for the end of; empty where there is none. */
+static str held_tag(const struct reader *r)
 {
 	const xmlParserInput *in = r->parser->input;
 	str held = str_from(in->cur, (size_t)(in->end - in->cur));
-	bool again = held.n > n;
-	if (!str_starts(held, STR("<")))
-		return r->words = 0;
-	return r->words = (again ? r->words : 0) +
-			  count_words(again ? str_skip(held, held.n - n) : held);
+	bool tag = held.n > 1 && held.p[0] == '<' && ascii_is_alpha(held.p[1]);
+	return tag ? held : STR_EMPTY;
 }
 
-static void tame(struct reader *r, size_t fed)
+/* Looks after the parser when it was fed n bytes. */
+static void tame(struct reader *r, size_t n)
 {
 	htmlParserCtxtPtr parser = r->parser;
-	if (words_held(r, fed) > HTML_WORDS_MAX) {
+	str held = held_tag(r);
+	r->words =
+		held.n > n ? r->words + count_words(str_skip(held, held.n - n)) : count_words(held);
+	if (r->words > HTML_WORDS_MAX || held.n > HTML_TAG_MAX) {
 		parser->input->cur = parser->input->end;
-		parser->checkIndex = 0;
-		r->skipping = true;
+		r->skipping = r->out->truncated = true;
 		r->words = 0;
-		r->out->truncated = true;
 	}
+	/* It would go on looking for the end where it left off, and takes a quote that closes for
+	 * one that opens (2.9.14). */
+	if (held.n)
+		parser->checkIndex = 0;
 	if (parser->nameNr > HTML_DEPTH_MAX) { /* the innermost stays: it may be a script */
 		parser->nameNr = HTML_DEPTH_MAX;
 		parser->nameTab[HTML_DEPTH_MAX - 1] = parser->name;
@@ -573,9 +576,9 @@ static size_t inline_data(str s)
 	size_t n = 0;
 	if (!str_starts_nocase(s, STR("base64,")))
 		return 0;
-	for (n = 7;
-		n < s.n && (ascii_is_alnum(s.p[n]) || str_find_char(STR("+/=\r\n"), s.p[n]) >= 0);)
-		n++;
+	for (n = 7; n < s.n; n++)
+		if (!ascii_is_alnum(s.p[n]) && str_find_char(STR("+/=\r\n"), s.p[n]) < 0)
+			break;
 	return n;
 }
 
@@ -704,8 +707,9 @@ void html_read(struct arena *a, str text, struct html *out)
 		.comment = on_comment };
 	r->parser = htmlCreatePushParserCtxt(&sax, r, "", 0, NULL, XML_CHAR_ENCODING_UTF8);
 	ASSERT(r->parser);
-	htmlCtxtUseOptions(r->parser,
-		HTML_PARSE_RECOVER | HTML_PARSE_NONET | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING);
+	htmlCtxtUseOptions(r->parser, HTML_PARSE_RECOVER | HTML_PARSE_IGNORE_ENC |
+					      HTML_PARSE_NONET | HTML_PARSE_NOERROR |
+					      HTML_PARSE_NOWARNING);
 	read_sheets(r, text);
 	feed_document(r, text);
 	finish(r);

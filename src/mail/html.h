@@ -12,7 +12,7 @@
  *
  * Any bytes are accepted. Time is linear in the text's size: elements nested deeper than
  * HTML_DEPTH_MAX have the style of the last one above; tags with more than HTML_WORDS_MAX words
- * are dropped. Beyond any of the limits, `truncated` is set.
+ * or HTML_TAG_MAX bytes are dropped. Beyond any of the limits, `truncated` is set.
  */
 #pragma once
 
@@ -27,6 +27,7 @@ enum {
 	HTML_IMAGES_MAX = 1000,
 	HTML_TARGET_MAX = 64 * 1024, /* longer targets are cut */
 	HTML_WORDS_MAX = 2000,
+	HTML_TAG_MAX = 128 * 1024, /* less what is inlined in base64 */
 };
 
 enum html_link_kind {

@@ -28,6 +28,10 @@ static const struct {
 	{ "&lt;b&gt;&eacute;&#8364;&bogus;", "<b>\xc3\xa9\xe2\x82\xac&bogus;|" },
 	/* Unclosed and misnested. */
 	{ "<div><b>a<i>b</div>c", "ab\nc|" },
+	/* The text is UTF-8 whatever it says of itself. */
+	{ "<meta http-equiv=content-type content='text/html; charset=koi8-r'>\xc3\xa9",
+		"\xc3\xa9|" },
+	{ "<meta charset=utf-16>\xc3\xa9", "\xc3\xa9|" },
 	{ "a<", "a|" },
 	{ "</x>a", "a|" },
 	{ "<!DOCTYPE html></x>a", "a|" },
@@ -200,14 +204,15 @@ static void test_floods(void **state)
 		{ "", "<div>", "seen", 200000, true, true },    /* deep nesting */
 		{ "", "<b></i>", "seen", 200000, true, true },  /* end tags of nothing */
 		{ "", "<!---->", "seen", 200000, false, true }, /* comments in a row */
-		{ "", "<!--", "seen", 200000, false, false },   /* and not closed */
+		{ "<!--", "a b ", "-->seen", 100000, true, true },
+		{ "", "<!--", "seen", 200000, false, false }, /* and not closed */
 		{ "", "&amp;&", "seen", 200000, false, true },
 		{ "", "<a href=x>", "seen", 100000, true, true },
-		{ "<a x='", "x", "'>seen", 1000000, false, true }, /* one long attribute */
+		{ "<a x='", "x", "'>seen", 1000000, true, true }, /* one long attribute */
 		{ "<style>", "@a;", "</style>seen", 100000, false, true },
 		{ "<style>", ".a{", "</style>seen", 50000, false, true },
 		{ "<style>", ".a,", "{}</style>seen", 50000, false, true },
-		{ "<p style='", "a:b;", "'>seen", 50000, false, true },
+		{ "<p style='", "a:b;", "'>seen", 50000, true, true },
 		{ "<img src='data:image/png;base64,", "AAAA\n", "'>seen", 100000, false, true },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(floods); i++) {
@@ -218,6 +223,29 @@ static void test_floods(void **state)
 		if (seen != floods[i].seen || h.truncated != floods[i].truncated)
 			fail_msg("%zu: seen %d truncated %d", i, seen, h.truncated);
 		assert_true(h.links_n <= HTML_LINKS_MAX && arena.used <= ARENA_MAX);
+	}
+}
+
+/* Wherever the text is cut into the pieces that the parser is fed. */
+static void test_every_offset(void **state)
+{
+	static const char tag[] = "<a href='x?a=\"b\"' title=\"c'd > e\">seen</a><!-- > -->";
+	for (size_t n = 1980; n < 2060; n++) {
+		struct arena arena CLEANUP(arena_done) = ARENA_INIT(ARENA_MAX);
+		struct buf b CLEANUP(buf_done) = BUF_INIT(HTML_INPUT_MAX);
+		while (b.n < n)
+			buf_add_char(&b, 'x');
+		buf_add(&b, STR("y "));
+		buf_add(&b, str_from_z(tag));
+		for (int i = 0; i < 5000; i++)
+			buf_add(&b, STR(" word"));
+		struct html h;
+		html_read(&arena, buf_str(&b), &h);
+		assert_false(h.truncated);
+		assert_int_equal(h.links_n, 1);
+		assert_true(str_equal(h.links[0].target, STR("x?a=\"b\"")));
+		assert_true(str_equal(h.links[0].text, STR("seen")));
+		assert_int_equal(h.visible.n, n + 2 + 4 + 5000 * 5);
 	}
 }
 
@@ -254,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_shape),
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_every_prefix),
+		cmocka_unit_test(test_every_offset),
 		cmocka_unit_test(test_floods),
 		cmocka_unit_test(test_attribute_flood),
 		cmocka_unit_test(test_no_room),
