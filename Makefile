@@ -7,14 +7,14 @@ MESON_FLAGS = --buildtype=release -Dhardened=true -Db_lto=$(LTO)
 INSTALL = install
 
 .DEFAULT_GOAL := help
-.PHONY: help build serve check bench fuzz torture format install clean
+.PHONY: help build serve check bench fuzz torture format install install-library clean
 
 help: ## this list
-	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ' ## ' '/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## the release binary, build/postern (LTO=true: smaller and slower to build)
+build: ## the release binary, build/postern, and libpostern-mailauth (LTO=true: smaller and slower to build)
 	@tools/install-packages build
-	@TARGETS=postern tools/build build $(MESON_FLAGS)
+	@TARGETS="postern mailauth-library" tools/build build $(MESON_FLAGS)
 
 serve: build ## a throw-away server under var/ on loopback ports, in the foreground
 	@tools/install-packages serve
@@ -41,7 +41,7 @@ format: ## clang-format over all C files
 	@tools/install-packages format
 	@clang-format -i $$(find src tests -name '*.[ch]')
 
-install: build ## into DESTDIR and PREFIX (/usr/local): binary, manual pages, systemd units, users
+install: build install-library ## into DESTDIR and PREFIX (/usr/local): binary, library, manual pages, systemd units, users
 	$(INSTALL) -D -m 755 build/postern $(DESTDIR)$(PREFIX)/bin/postern
 	for page in $(wildcard doc/man/*.[1-8]); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
@@ -49,6 +49,20 @@ install: build ## into DESTDIR and PREFIX (/usr/local): binary, manual pages, sy
 	sed 's,@PREFIX@,$(PREFIX),' postern.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/postern.service
 	$(INSTALL) -m 644 postern.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/postern.socket
 	$(INSTALL) -D -m 644 postern.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/postern.conf
+
+LIB = $(DESTDIR)$(PREFIX)/lib
+SHARED = build/library/libpostern-mailauth.so
+HEADERS = $(shell sed -n 's/^\#include "\(.*\)"/\1/p' library/public.h)
+
+install-library: build ## only libpostern-mailauth: both forms, headers, pkg-config file, manual page
+	$(INSTALL) -d $(LIB)/pkgconfig
+	$(INSTALL) -m 644 build/library/libpostern-mailauth.a $(LIB)
+	$(INSTALL) -m 755 $$(readlink -f $(SHARED)) $(LIB)
+	cp -P $(SHARED) $(SHARED).[0-9] $(LIB)
+	sed 's,@PREFIX@,$(PREFIX),' build/library/postern-mailauth.pc >$(LIB)/pkgconfig/postern-mailauth.pc
+	for header in $(HEADERS); do $(INSTALL) -D -m 644 src/$$header \
+		$(DESTDIR)$(PREFIX)/include/postern/$$header || exit 1; done
+	$(INSTALL) -D -m 644 doc/man/postern-mailauth.3 $(DESTDIR)$(PREFIX)/share/man/man3/postern-mailauth.3
 
 clean: ## removes what was built (not var/)
 	rm -rf build build-check build-fuzz

@@ -6,11 +6,10 @@
  */
 #include "base/config.h"
 
-#include "base/config_table.h"
+#include "base/config_groups.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libconfig.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,15 +24,7 @@ struct config_owner {
 	struct arena arena; /* holds the struct config too */
 };
 
-struct parse {
-	struct config *config;
-	struct arena *arena;
-	struct buf *problems; /* one a line */
-};
-
-static void problem(struct parse *p, unsigned line, const char *format, ...) PRINTF(3, 4);
-
-static void problem(struct parse *p, unsigned line, const char *format, ...)
+void config_problem(struct config_parse *p, unsigned line, const char *format, ...)
 {
 	buf_printf(p->problems, "%.*s:", STR_ARG(p->config->file));
 	if (line)
@@ -53,12 +44,15 @@ static bool scalar_text(
 	switch (config_setting_type(setting)) {
 	case CONFIG_TYPE_STRING:
 		*out = str_from_z(config_setting_get_string(setting));
-		return key->type != CONFIG_BOOL && key->type != CONFIG_INT;
+		return !config_type_is_bare(key->type);
 	case CONFIG_TYPE_INT:
 	case CONFIG_TYPE_INT64:
 		*out = arena_printf(arena, "%lld", config_setting_get_int64(setting));
 		return key->type == CONFIG_INT || key->type == CONFIG_SIZE ||
-		       key->type == CONFIG_DURATION;
+		       key->type == CONFIG_DURATION || key->type == CONFIG_NUMBER;
+	case CONFIG_TYPE_FLOAT:
+		*out = arena_printf(arena, "%.6f", config_setting_get_float(setting));
+		return key->type == CONFIG_NUMBER;
 	case CONFIG_TYPE_BOOL:
 		*out = config_setting_get_bool(setting) ? STR("true") : STR("false");
 		return key->type == CONFIG_BOOL;
@@ -73,6 +67,7 @@ static const char *expected(const struct config_key *key)
 	case CONFIG_BOOL:
 		return "true or false, without quotes";
 	case CONFIG_INT:
+	case CONFIG_NUMBER:
 		return "a number, without quotes";
 	case CONFIG_SIZE:
 		return "a size: \"50M\"";
@@ -82,6 +77,14 @@ static const char *expected(const struct config_key *key)
 		return "a list of addresses: [ \"[::]:25\", \"unix:/run/x.sock\" ]";
 	case CONFIG_NETWORKS:
 		return "a list of networks: [ \"127.0.0.0/8\", \"::1\" ]";
+	case CONFIG_NAMES:
+		return "a list of domains: [ \"example.org\" ]";
+	case CONFIG_SERVERS:
+		return "a list of name servers: [ \"192.0.2.53\", \"[2001:db8::53]:5353\" ]";
+	case CONFIG_RECORDS:
+		return "a list of records: [ \"mx.example.org A 192.0.2.1\" ]";
+	case CONFIG_ZONES:
+		return "a list of zones: [ \"example.org\" ]";
 	default:
 		return "a text in quotes";
 	}
@@ -109,8 +112,13 @@ static bool list_items(config_setting_t *setting, str items[static CONFIG_LIST_M
 	return true;
 }
 
-static void read_key(struct parse *p, const struct config_key *key, config_setting_t *setting)
+void config_read_key(
+	struct config_parse *p, const struct config_key *key, config_setting_t *setting)
 {
+	if (config_type_is_groups(key->type)) {
+		config_read_groups(p, key, setting);
+		return;
+	}
 	char path[CONFIG_PATH_SIZE];
 	config_key_path(key, path);
 	unsigned line = config_setting_source_line(setting);
@@ -121,9 +129,9 @@ static void read_key(struct parse *p, const struct config_key *key, config_setti
 			     : scalar_text(key, setting, p->arena, &items[0]);
 	struct err err;
 	if (!right)
-		problem(p, line, "%s: expected %s", path, expected(key));
+		config_problem(p, line, "%s: expected %s", path, expected(key));
 	else if (config_value_set(key, &value, p->config, p->arena, &err))
-		problem(p, line, "%s: %s", path, err.text);
+		config_problem(p, line, "%s: %s", path, err.text);
 }
 
 /* Where the key stands in the file, or NULL. */
@@ -135,7 +143,7 @@ static config_setting_t *find_setting(config_setting_t *root, const struct confi
 						       : NULL;
 }
 
-static void read_keys(struct parse *p, config_setting_t *root)
+static void read_keys(struct config_parse *p, config_setting_t *root)
 {
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
@@ -147,29 +155,30 @@ static void read_keys(struct parse *p, config_setting_t *root)
 		int r = config_default_set(key, p->config, p->arena, &err);
 		ASSERT(r == 0);
 		if (setting)
-			read_key(p, key, setting);
+			config_read_key(p, key, setting);
 		else if (config_key_is_required(key))
-			problem(p, 0, "%s is missing, as in: %s = \"%s\";", key->name, key->name,
-				key->value);
+			config_problem(p, 0, "%s is missing, as in: %s = \"%s\";", key->name,
+				key->name, key->value);
 	}
 }
 
-static void unknown(struct parse *p, const char *section, config_setting_t *setting)
+static void unknown(struct config_parse *p, const char *section, config_setting_t *setting)
 {
 	str name = str_from_z(config_setting_name(setting));
 	struct buf hint = BUF_INIT(1024);
 	config_suggest(&hint, section, name);
-	problem(p, config_setting_source_line(setting), "unknown key \"%s%s%.*s\"; %.*s",
+	config_problem(p, config_setting_source_line(setting), "unknown key \"%s%s%.*s\"; %.*s",
 		section ? section : "", section ? "." : "", STR_ARG(str_first(name, 100)),
 		STR_ARG(buf_str(&hint)));
 	buf_done(&hint);
 }
 
-static void find_unknown_in_section(struct parse *p, const char *section, config_setting_t *group)
+static void find_unknown_in_section(
+	struct config_parse *p, const char *section, config_setting_t *group)
 {
 	if (!config_setting_is_group(group)) {
-		problem(p, config_setting_source_line(group), "%s is a section: write %s: { … };",
-			section, section);
+		config_problem(p, config_setting_source_line(group),
+			"%s is a section: write %s: { … };", section, section);
 		return;
 	}
 	for (int i = 0; i < config_setting_length(group); i++) {
@@ -179,7 +188,7 @@ static void find_unknown_in_section(struct parse *p, const char *section, config
 	}
 }
 
-static void find_unknown(struct parse *p, config_setting_t *root)
+static void find_unknown(struct config_parse *p, config_setting_t *root)
 {
 	for (int i = 0; i < config_setting_length(root); i++) {
 		config_setting_t *s = config_setting_get_elem(root, (unsigned)i);
@@ -232,7 +241,7 @@ static bool skip_comment(struct scan *s, str end)
 
 /* What libconfig would report badly, or do although a sandboxed role cannot: @include opens the
  * named file. False with a problem noted. */
-static bool scan_text(struct parse *p, str text)
+static bool scan_text(struct config_parse *p, str text)
 {
 	struct scan s = { text, 1 };
 	while (s.rest.n) {
@@ -243,16 +252,16 @@ static bool scan_text(struct parse *p, str text)
 		} else if (str_starts(s.rest, STR("/*"))) {
 			s.rest = str_skip(s.rest, 2);
 			if (!skip_comment(&s, STR("*/"))) {
-				problem(p, line, "a comment begins here, and no */ ends it");
+				config_problem(p, line, "a comment begins here, and no */ ends it");
 				return false;
 			}
 		} else if (str_starts(s.rest, STR("\""))) {
 			if (!skip_string(&s)) {
-				problem(p, line, "a text begins here, and no \" ends it");
+				config_problem(p, line, "a text begins here, and no \" ends it");
 				return false;
 			}
 		} else if (str_starts(s.rest, STR("@include"))) {
-			problem(p, line, "@include is not supported: put all into one file");
+			config_problem(p, line, "@include is not supported: put all into one file");
 			return false;
 		} else {
 			advance(&s);
@@ -262,7 +271,7 @@ static bool scan_text(struct parse *p, str text)
 }
 
 /* A listen address that two services name can be served by neither. */
-static void find_conflicts(struct parse *p)
+static void find_conflicts(struct config_parse *p)
 {
 	const struct endpoint *seen[4 * CONFIG_LIST_MAX];
 	const struct config_key *owner[4 * CONFIG_LIST_MAX];
@@ -277,7 +286,7 @@ static void find_conflicts(struct parse *p)
 			for (size_t k = 0; k < n; k++) {
 				char a[CONFIG_PATH_SIZE], b[CONFIG_PATH_SIZE];
 				if (owner[k] != key && endpoint_conflicts(seen[k], &list->items[j]))
-					problem(p, 0,
+					config_problem(p, 0,
 						"%s \"%.*s\" and %s \"%.*s\" cannot both be served",
 						config_key_path(owner[k], a),
 						STR_ARG(seen[k]->text), config_key_path(key, b),
@@ -290,11 +299,11 @@ static void find_conflicts(struct parse *p)
 	}
 }
 
-static void parse_text(struct parse *p)
+static void parse_text(struct config_parse *p)
 {
 	str text = p->config->text;
 	if (str_find_char(text, '\0') >= 0) {
-		problem(p, 0, "holds a NUL byte: not a text file");
+		config_problem(p, 0, "holds a NUL byte: not a text file");
 		return;
 	}
 	if (!scan_text(p, text))
@@ -306,7 +315,7 @@ static void parse_text(struct parse *p)
 		find_unknown(p, config_root_setting(&file));
 		find_conflicts(p);
 	} else {
-		problem(p, (unsigned)config_error_line(&file),
+		config_problem(p, (unsigned)config_error_line(&file),
 			"%s near here: settings are written "
 			"name = value; and section: { … };",
 			config_error_text(&file));
@@ -325,10 +334,10 @@ static const struct config *parse_all(str text, str file, str directory, struct 
 	config->base_dir = arena_str(&owner->arena, directory);
 	/* Not arena_str(): libconfig needs the closing NUL even of nothing. */
 	config->text = str_from(arena_str_z(&owner->arena, text), text.n);
-	struct parse p = { config, &owner->arena, problems };
+	struct config_parse p = { config, &owner->arena, problems };
 	size_t before = problems->n;
 	if (text.n > CONFIG_TEXT_MAX)
-		problem(&p, 0, "is larger than 1 MiB");
+		config_problem(&p, 0, "is larger than 1 MiB");
 	else
 		parse_text(&p);
 	if (problems->n == before && !problems->overflowed)

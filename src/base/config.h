@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/dns_text.h"
 #include "base/endpoint.h"
 #include "base/err.h"
 #include "base/ip.h"
@@ -27,6 +28,44 @@ enum config_bare_newline {
 };
 enum config_tls_minimum { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 
+enum config_honour_dmarc { CONFIG_DMARC_REJECT, CONFIG_DMARC_JUNK, CONFIG_DMARC_SCORE };
+enum config_spf_fail { CONFIG_SPF_FAIL_SCORE, CONFIG_SPF_FAIL_REJECT };
+enum config_dns_failure { CONFIG_DNS_FAILURE_SCORE, CONFIG_DNS_FAILURE_TEMPFAIL };
+enum config_organization { CONFIG_TREE_WALK, CONFIG_PUBLIC_SUFFIX };
+
+/* How much a finding counts. */
+enum config_mode {
+	CONFIG_MODE_OFF,
+	CONFIG_MODE_OBSERVE,
+	CONFIG_MODE_SCORE,
+	CONFIG_MODE_REJECT,
+	CONFIG_MODE_COUNT,
+};
+
+/* What the configuration changes of one row of rules/findings.def. */
+struct config_finding {
+	unsigned index; /* of the row */
+	bool has_score, has_mode;
+	double score;
+	enum config_mode mode;
+};
+
+struct config_findings {
+	const struct config_finding *items;
+	size_t n;
+};
+
+/* Domains in lower case, without the final dot. */
+struct config_names {
+	const str *items;
+	size_t n;
+};
+
+struct config_domains {
+	const struct config_domain *items;
+	size_t n;
+};
+
 #define CONFIG_FIELD_HOSTNAME str
 #define CONFIG_FIELD_STRING str
 #define CONFIG_FIELD_DIRECTORY str
@@ -38,6 +77,13 @@ enum config_tls_minimum { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 #define CONFIG_FIELD_CHOICE int
 #define CONFIG_FIELD_ENDPOINTS struct endpoints
 #define CONFIG_FIELD_NETWORKS struct ip_networks
+#define CONFIG_FIELD_NUMBER double
+#define CONFIG_FIELD_NAMES struct config_names
+#define CONFIG_FIELD_FINDINGS struct config_findings
+#define CONFIG_FIELD_DOMAINS struct config_domains
+#define CONFIG_FIELD_SERVERS struct dns_servers
+#define CONFIG_FIELD_RECORDS struct dns_records
+#define CONFIG_FIELD_ZONES struct dns_zones
 
 /* Each str is followed by a NUL, so .p is a C string. */
 struct config {
@@ -47,8 +93,9 @@ struct config {
 	str base_dir;               /* absolute; of the file, where relative paths start */
 
 #define CONFIG_TOP(type, name, value, range, doc) CONFIG_FIELD_##type name;
-#define CONFIG_SECTION(section, doc) struct {
+#define CONFIG_SECTION(section, doc) struct config_##section {
 #define CONFIG_KEY(type, section, name, value, range, doc) CONFIG_FIELD_##type name;
+#define CONFIG_POLICY(type, section, name, value, range, doc) CONFIG_FIELD_##type name;
 /* clang-format off */
 #define CONFIG_END(section) } section;
 /* clang-format on */
@@ -56,7 +103,15 @@ struct config {
 #undef CONFIG_TOP
 #undef CONFIG_SECTION
 #undef CONFIG_KEY
+#undef CONFIG_POLICY
 #undef CONFIG_END
+};
+
+/* One of our domains that has rules of its own: those of the sections, with its own over them. */
+struct config_domain {
+	str name;
+	struct config_auth auth;
+	struct config_filter filter;
 };
 
 /* The longest configuration file. */
@@ -76,6 +131,9 @@ const struct config *config_load_all(const char *path, struct buf *problems) MUS
 /* A snapshot is freed with its last reference. Both may be called from any thread. */
 const struct config *config_ref(const struct config *config);
 void config_unref(const struct config *config); /* NULL is fine */
+
+/* The rules for mail to that domain (any case): its own, or NULL: those of the sections hold. */
+const struct config_domain *config_domain_find(const struct config *config, str domain);
 
 /* Every key with its documentation and default, as a configuration file. */
 void config_write_sample(struct buf *out);

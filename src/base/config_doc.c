@@ -29,6 +29,10 @@ static void write_value(struct buf *out, const struct config_key *key)
 		buf_printf(out, "%s%s%s", quote, key->value, quote);
 		return;
 	}
+	if (config_type_is_groups(key->type)) {
+		buf_printf(out, "( )");
+		return;
+	}
 	buf_printf(out, "[");
 	for (const char *comma = " "; rest.n; comma = ", ") {
 		str_cut(rest, ' ', &item, &rest);
@@ -59,6 +63,10 @@ void config_write_sample(struct buf *out)
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
 		if (key->name) {
+			if (open && !key->section) {
+				buf_printf(out, "};\n");
+				open = NULL;
+			}
 			sample_key(out, key);
 			continue;
 		}
@@ -67,7 +75,8 @@ void config_write_sample(struct buf *out)
 		buf_printf(out, "%s: {\n", key->section);
 		open = key->section;
 	}
-	buf_printf(out, "};\n");
+	if (open)
+		buf_printf(out, "};\n");
 }
 
 static void manual_range(struct buf *out, const struct config_key *key)
@@ -94,6 +103,8 @@ static void manual_key(struct buf *out, const struct config_key *key)
 	buf_printf(out, ".TP\n.B %s\n", config_key_path(key, path));
 	wrap(out, str_from_z(key->doc), "", 92);
 	manual_range(out, key);
+	if (key->policy)
+		buf_printf(out, "Can also be set for one domain.\n");
 	if (config_key_is_required(key)) {
 		buf_printf(out, "Must be set.\n");
 		return;
@@ -137,8 +148,12 @@ static const char manual_head[] =
 void config_write_manual(struct buf *out)
 {
 	buf_printf(out, "%s.SH GENERAL\n", manual_head);
+	const char *section = NULL;
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
+		if (section && !key->section)
+			buf_printf(out, ".SH DOMAINS\n");
+		section = key->section;
 		if (key->name) {
 			manual_key(out, key);
 			continue;

@@ -4,16 +4,20 @@
 
 const struct config_key config_keys[] = {
 #define CONFIG_TOP(type, name, value, range, doc)                                                  \
-	{ NULL, #name, CONFIG_##type, value, range, doc, offsetof(struct config, name) },
-#define CONFIG_SECTION(section, doc) { #section, NULL, CONFIG_STRING, "", "", doc, 0 },
+	{ NULL, #name, CONFIG_##type, value, range, doc, offsetof(struct config, name), false },
+#define CONFIG_SECTION(section, doc) { #section, NULL, CONFIG_STRING, "", "", doc, 0, false },
 #define CONFIG_KEY(type, section, name, value, range, doc)                                         \
 	{ #section, #name, CONFIG_##type, value, range, doc,                                       \
-		offsetof(struct config, section.name) },
+		offsetof(struct config, section.name), false },
+#define CONFIG_POLICY(type, section, name, value, range, doc)                                      \
+	{ #section, #name, CONFIG_##type, value, range, doc,                                       \
+		offsetof(struct config, section.name), true },
 #define CONFIG_END(section)
 #include "base/config.def"
 #undef CONFIG_TOP
 #undef CONFIG_SECTION
 #undef CONFIG_KEY
+#undef CONFIG_POLICY
 #undef CONFIG_END
 };
 
@@ -86,10 +90,16 @@ static const char *name_at(const struct config_key *key, const char *section)
 	return section ? NULL : key->section;
 }
 
+/* A distance beyond this is another word. */
+static unsigned farthest(str written)
+{
+	return 1 + (unsigned)MIN(MAX(written.n / 3, (size_t)1), (size_t)3);
+}
+
 static const char *nearest(const char *section, str written)
 {
 	const char *best = NULL;
-	unsigned best_distance = 1 + (unsigned)MIN(MAX(written.n / 3, (size_t)1), (size_t)3);
+	unsigned best_distance = farthest(written);
 	for (size_t i = 0; i < config_key_count; i++) {
 		const char *name = name_at(&config_keys[i], section);
 		unsigned distance = name ? edit_distance(written, str_from_z(name)) : UINT32_MAX;
@@ -134,4 +144,24 @@ void config_suggest(struct buf *out, const char *section, str written)
 			buf_printf(out, "%s%s", comma, name);
 		comma = name ? ", " : comma;
 	}
+}
+
+void config_suggest_of(struct buf *out, const char *const *names, size_t count, str written)
+{
+	const char *best = NULL;
+	unsigned best_distance = farthest(written);
+	for (size_t i = 0; i < count; i++) {
+		unsigned distance = edit_distance(written, str_from_z(names[i]));
+		if (distance < best_distance) {
+			best = names[i];
+			best_distance = distance;
+		}
+	}
+	if (best) {
+		buf_printf(out, "did you mean \"%s\"?", best);
+		return;
+	}
+	buf_printf(out, "known here:");
+	for (size_t i = 0; i < count; i++)
+		buf_printf(out, "%s %s", i ? "," : "", names[i]);
 }

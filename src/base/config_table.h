@@ -18,6 +18,13 @@ enum config_type {
 	CONFIG_CHOICE,
 	CONFIG_ENDPOINTS,
 	CONFIG_NETWORKS,
+	CONFIG_NUMBER,
+	CONFIG_NAMES,
+	CONFIG_FINDINGS,
+	CONFIG_DOMAINS,
+	CONFIG_SERVERS,
+	CONFIG_RECORDS,
+	CONFIG_ZONES,
 };
 
 struct config_key {
@@ -28,6 +35,7 @@ struct config_key {
 	const char *range;
 	const char *doc;
 	size_t offset; /* in struct config */
+	bool policy;   /* can stand in domains = ( … ), too */
 };
 
 extern const struct config_key config_keys[];
@@ -45,7 +53,13 @@ const char *config_key_path(const struct config_key *key, char out[static CONFIG
  * that name exists, or the list of what is known. */
 void config_suggest(struct buf *out, const char *section, str written);
 
-/* True for the types whose value in the file is a list of strings. */
+/* As is known of what may stand in a group of a list: the nearest of these names, or all of them.
+ */
+void config_suggest_of(struct buf *out, const char *const *names, size_t count, str written);
+
+/* True for the types whose value in the file is a list of groups: config_groups.h. */
+bool config_type_is_groups(enum config_type type);
+/* True for the types whose value in the file is a list: of strings, or of groups. */
 bool config_type_is_list(enum config_type type);
 /* True for the types whose value stands without quotes. */
 bool config_type_is_bare(enum config_type type);
@@ -65,3 +79,5 @@ int config_value_set(const struct config_key *key, const struct config_value *va
 	struct config *config, struct arena *arena, struct err *err) MUST_USE;
 int config_default_set(const struct config_key *key, struct config *config, struct arena *arena,
 	struct err *err) MUST_USE;
+/* The name of a domain, in lower case, into the arena. */
+int config_domain_set(str s, str *out, struct arena *arena, struct err *err) MUST_USE;

@@ -111,6 +111,44 @@ static void test_values(void **state)
 	config_unref(c);
 }
 
+static void test_domains(void **state)
+{
+	const struct config *c = parse_good(
+		HOST "auth: { spf_fail = \"reject\"; allow_domains = [ \"Bank.Example\", "
+		     "\"b.example\" ]; };\n"
+		     "filter: { junk_at = 6; reject_at = 12.25; findings = (\n"
+		     "  { name = \"SPF_FAIL\"; score = 2; },\n"
+		     "  { name = \"DMARC_NONE\"; mode = \"off\"; } ); };\n"
+		     "domains = ( { name = \"Example.org\"; auth: { honour_dmarc = \"junk\"; };\n"
+		     "    filter: { findings = ( { name = \"SPF_FAIL\"; score = -0.5; mode = "
+		     "\"observe\"; } ); }; },\n"
+		     "  { name = \"b.example\"; filter: { junk_at = 0.1; }; auth: { allow_domains "
+		     "= []; }; } );\n");
+	assert_true(c->filter.junk_at == 6 && c->filter.reject_at == 12.25);
+	assert_int_equal(c->auth.allow_domains.n, 2);
+	assert_str(c->auth.allow_domains.items[0], "bank.example");
+	assert_int_equal(c->filter.findings.n, 2);
+	assert_true(c->filter.findings.items[0].has_score && !c->filter.findings.items[0].has_mode);
+	assert_true(c->filter.findings.items[0].score == 2);
+	assert_int_equal(c->filter.findings.items[1].mode, CONFIG_MODE_OFF);
+	assert_int_equal(c->domains.n, 2);
+	assert_null(config_domain_find(c, STR("example.net")));
+	const struct config_domain *d = config_domain_find(c, STR("eXample.org"));
+	assert_str(d->name, "example.org");
+	assert_int_equal(d->auth.honour_dmarc, CONFIG_DMARC_JUNK);
+	assert_int_equal(d->auth.spf_fail, CONFIG_SPF_FAIL_REJECT);
+	assert_int_equal(d->auth.allow_domains.n, 2);
+	assert_int_equal(d->filter.findings.n, 3);
+	assert_true(d->filter.findings.items[2].score == -0.5);
+	assert_int_equal(d->filter.findings.items[2].mode, CONFIG_MODE_OBSERVE);
+	assert_int_equal(d->filter.findings.items[2].index, d->filter.findings.items[0].index);
+	d = config_domain_find(c, STR("b.example"));
+	assert_true(d->filter.junk_at == 0.1 && d->filter.reject_at == 12.25);
+	assert_int_equal(d->auth.allow_domains.n, 0);
+	assert_int_equal(c->auth.honour_dmarc, CONFIG_DMARC_REJECT);
+	config_unref(c);
+}
+
 static void test_errors(void **state)
 {
 	static const struct {
@@ -193,6 +231,53 @@ static void test_errors(void **state)
 		{ HOST "imap: { listen = [ \"127.0.0.1:25\" ]; };",
 			"smtp.listen \"[::]:25\" and imap.listen \"127.0.0.1:25\" cannot both be "
 			"served" },
+		/* numbers and lists of groups */
+		{ HOST "filter: { junk_at = \"5\"; };", "filter.junk_at: expected a number" },
+		{ HOST "filter: { junk_at = true; };", "filter.junk_at: expected a number" },
+		{ HOST "filter: {\n junk_at = 0.01; };",
+			"postern.conf:3: filter.junk_at: 0.010000 is too small: from 0.1 to 1000" },
+		{ HOST "filter: { reject_at = 1000.5; };", "is too large" },
+		{ HOST "filter: { reject_at = -5; };", "-5 is too small" },
+		{ HOST "filter: { reject_at = 1e300; };", "is not a number" },
+		{ HOST "auth: { allow_domains = [ \"a b\" ]; };", "is not the name of a domain" },
+		{ HOST "auth: { allow_domains = 5; };", "expected a list of domains" },
+		{ HOST "filter: { findings = [ ]; };",
+			"filter.findings: expected a list of at most 1000 groups" },
+		{ HOST "filter: { findings = ( 5 ); };", "expected a list of at most" },
+		{ HOST "filter: { findings = ( { score = 1; } ); };", "each group needs a name" },
+		{ HOST "filter: { findings = ( { name = 5; score = 1; } ); };",
+			"each group needs a name" },
+		{ HOST "filter: { findings = (\n{ name = \"SPF_FIAL\"; score = 1; } ); };",
+			"postern.conf:3: unknown finding \"SPF_FIAL\"; did you mean "
+			"\"SPF_FAIL\"?" },
+		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\";\n scroe = 1; mode = \"off\"; "
+		       "} ); };",
+			"postern.conf:3: unknown key of a finding \"scroe\"; did you mean "
+			"\"score\"?" },
+		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; mode = \"refuse\"; } ); };",
+			"unknown mode \"refuse\"; known here: off, observe, score, reject" },
+		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; mode = 1; } ); };",
+			"unknown mode" },
+		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; } ); };",
+			"give a score or a mode" },
+		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; score = 1001; } ); };",
+			"a score is a number from -1000 to 1000" },
+		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; score = \"1\"; } ); };",
+			"a score is a number" },
+		{ HOST "domains: { };", "domains: expected a list" },
+		{ HOST "domains = ( { name = \"a..b\"; } );", "is not the name of a domain" },
+		{ HOST "domains = ( { } );", "each group needs a name" },
+		{ HOST "domains = ( { name = \"a.example\"; },\n{ name = \"A.example\"; } );",
+			"postern.conf:3: domains: a.example stands there twice" },
+		{ HOST "domains = ( { name = \"a.example\"; smtp: { }; } );",
+			"unknown key of a domain \"smtp\"; known here: name, auth, filter" },
+		{ HOST "domains = ( { name = \"a.example\"; auth = 5; } );",
+			"auth is a section: write auth: { … };" },
+		{ HOST "domains = ( { name = \"a.example\"; filter: { enabled = false; }; } );",
+			"unknown key of a domain's rules \"enabled\"; known here: junk_at, "
+			"reject_at, findings" },
+		{ HOST "domains = ( { name = \"a.example\"; auth: {\n spf_fail = \"no\"; }; } );",
+			"postern.conf:3: auth.spf_fail: \"no\" is not \"score\" or \"reject\"" },
 		{ HOST "smtp: { xclient_from = [ \"10.0.0.1/8\" ]; };",
 			"smtp.xclient_from: \"10.0.0.1/8\" has bits set beyond its prefix" },
 	};
@@ -344,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_several_errors),
 		cmocka_unit_test(test_every_prefix),

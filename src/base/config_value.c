@@ -84,6 +84,48 @@ static int quantity_set(const struct config_key *key, str s, uint64_t *out, stru
 	return 0;
 }
 
+/* Digits with at most one point among them, and perhaps a sign: no exponent, whatever the locale.
+ */
+static bool number_parse(str s, double *out)
+{
+	bool negative = str_starts(s, STR("-"));
+	double value = 0, unit = 1;
+	bool point = false, digits = false;
+	for (size_t i = negative; i < s.n; i++) {
+		if (s.p[i] == '.' && !point) {
+			point = true;
+			continue;
+		}
+		if (!ascii_is_digit(s.p[i]) || i > 24)
+			return false;
+		digits = true;
+		value = value * 10 + (s.p[i] - '0');
+		unit *= point ? 10 : 1;
+	}
+	*out = (negative ? -value : value) / unit;
+	return digits;
+}
+
+static int number_set(const struct config_key *key, str s, double *out, struct err *err)
+{
+	str range = str_from_z(key->range);
+	ptrdiff_t dots = str_find(range, STR(".."));
+	ASSERT(dots > 0);
+	str least_text = str_first(range, (size_t)dots),
+	    most_text = str_skip(range, (size_t)dots + 2);
+	double least, most, n;
+	bool range_is_right = number_parse(least_text, &least) && number_parse(most_text, &most);
+	ASSERT(range_is_right);
+	if (!number_parse(s, &n))
+		return err_set(err, EINVAL, "\"%.*s\" is not a number, as 2.5", STR_ARG(s));
+	if (n < least || n > most)
+		return err_set(err, EINVAL, "%.*s is too %s: from %.*s to %.*s is possible",
+			STR_ARG(s), n < least ? "small" : "large", STR_ARG(least_text),
+			STR_ARG(most_text));
+	*out = n;
+	return 0;
+}
+
 static int bool_set(str s, bool *out, struct err *err)
 {
 	if (!str_equal(s, STR("true")) && !str_equal(s, STR("false")))
@@ -126,7 +168,7 @@ static bool is_label(str s)
 	return true;
 }
 
-static int hostname_set(str s, str *out, struct arena *arena, struct err *err)
+static bool is_hostname(str s)
 {
 	str rest = s, label;
 	bool good = s.n > 0 && s.n <= 253;
@@ -135,7 +177,12 @@ static int hostname_set(str s, str *out, struct arena *arena, struct err *err)
 		good = is_label(label) && (!more || rest.n);
 	}
 	struct ip ip;
-	if (!good || ip_parse(s, &ip))
+	return good && !ip_parse(s, &ip);
+}
+
+static int hostname_set(str s, str *out, struct arena *arena, struct err *err)
+{
+	if (!is_hostname(s))
 		return err_set(err, EINVAL,
 			"\"%.*s\" is not the name of a host, as mx1.example.org", STR_ARG(s));
 	*out = arena_str(arena, s);
@@ -229,6 +276,75 @@ static int networks_set(const struct config_value *value, struct ip_networks *ou
 	return 0;
 }
 
+int config_domain_set(str s, str *out, struct arena *arena, struct err *err)
+{
+	if (!is_hostname(s))
+		return err_set(err, EINVAL,
+			"\"%.*s\" is not the name of a domain, as example.org (one with other "
+			"letters than a to z in its xn-- form)",
+			STR_ARG(str_first(s, 300)));
+	char *copy = arena_str_z(arena, s);
+	for (size_t i = 0; i < s.n; i++)
+		copy[i] = ascii_lower(copy[i]);
+	*out = str_from(copy, s.n);
+	return 0;
+}
+
+static int names_set(const struct config_value *value, struct config_names *out,
+	struct arena *arena, struct err *err)
+{
+	str *items = arena_array(arena, str, MAX(value->n, (size_t)1));
+	for (size_t i = 0; i < value->n; i++) {
+		int r = config_domain_set(value->items[i], &items[i], arena, err);
+		if (r)
+			return r;
+	}
+	*out = (struct config_names){ items, value->n };
+	return 0;
+}
+
+static int servers_set(const struct config_key *key, const struct config_value *value,
+	struct dns_servers *out, struct arena *arena, struct err *err)
+{
+	struct dns_server *items = arena_array(arena, struct dns_server, MAX(value->n, (size_t)1));
+	for (size_t i = 0; i < value->n; i++) {
+		int r = dns_server_parse(
+			arena_str(arena, value->items[i]), *key->range, &items[i], err);
+		if (r)
+			return r;
+	}
+	*out = (struct dns_servers){ items, value->n };
+	return 0;
+}
+
+/* Each is checked by `check` and kept as it stands. */
+static int texts_set(const struct config_value *value, int (*check)(str, struct err *),
+	const str **out, size_t *out_n, struct arena *arena, struct err *err)
+{
+	str *items = arena_array(arena, str, MAX(value->n, (size_t)1));
+	for (size_t i = 0; i < value->n; i++) {
+		int r = check(value->items[i], err);
+		if (r)
+			return r;
+		items[i] = arena_str(arena, value->items[i]);
+	}
+	*out = items;
+	*out_n = value->n;
+	return 0;
+}
+
+static int records_set(const struct config_value *value, struct dns_records *out,
+	struct arena *arena, struct err *err)
+{
+	return texts_set(value, dns_record_check, &out->items, &out->n, arena, err);
+}
+
+static int zones_set(const struct config_value *value, struct dns_zones *out, struct arena *arena,
+	struct err *err)
+{
+	return texts_set(value, dns_zone_check, &out->items, &out->n, arena, err);
+}
+
 static int check_text(const struct config_value *value, struct err *err)
 {
 	for (size_t i = 0; i < value->n; i++) {
@@ -273,6 +389,20 @@ int config_value_set(const struct config_key *key, const struct config_value *va
 		return endpoints_set(value, out, config->data_dir, arena, err);
 	case CONFIG_NETWORKS:
 		return networks_set(value, out, arena, err);
+	case CONFIG_NUMBER:
+		return number_set(key, s, out, err);
+	case CONFIG_NAMES:
+		return names_set(value, out, arena, err);
+	case CONFIG_FINDINGS:
+	case CONFIG_DOMAINS:
+		ASSERT(value->n == 0); /* their defaults; the file's come through config_groups.c */
+		return 0;
+	case CONFIG_SERVERS:
+		return servers_set(key, value, out, arena, err);
+	case CONFIG_RECORDS:
+		return records_set(value, out, arena, err);
+	case CONFIG_ZONES:
+		return zones_set(value, out, arena, err);
 	}
 	ASSERT(!"a type without a parser");
 	return -EINVAL;
@@ -296,12 +426,19 @@ int config_default_set(
 
 bool config_type_is_list(enum config_type type)
 {
-	return type == CONFIG_ENDPOINTS || type == CONFIG_NETWORKS;
+	return type == CONFIG_ENDPOINTS || type == CONFIG_NETWORKS || type == CONFIG_NAMES ||
+	       type == CONFIG_SERVERS || type == CONFIG_RECORDS || type == CONFIG_ZONES ||
+	       config_type_is_groups(type);
+}
+
+bool config_type_is_groups(enum config_type type)
+{
+	return type == CONFIG_FINDINGS || type == CONFIG_DOMAINS;
 }
 
 bool config_type_is_bare(enum config_type type)
 {
-	return type == CONFIG_BOOL || type == CONFIG_INT;
+	return type == CONFIG_BOOL || type == CONFIG_INT || type == CONFIG_NUMBER;
 }
 
 bool config_key_is_required(const struct config_key *key)

@@ -1,5 +1,6 @@
 #include "delivery/delivery.h"
 
+#include "base/json.h"
 #include "base/map.h"
 #include "store/account_pool.h"
 
@@ -8,6 +9,8 @@
 
 /* Account files kept open, beside those in use: each costs some hundred KiB. */
 enum { KEEP_OPEN = 32 };
+/* Deliveries of one message that its record lists. */
+enum { DELIVERIES_MAX = 500 };
 #define CHANGED_TIMEOUT SECONDS(10)
 
 /* A process that shows mailboxes hears of changes at once, and then no more often than this. */
@@ -20,6 +23,7 @@ struct delivery {
 	size_t max_batch;
 	struct map inboxes; /* of struct inbox by account, those that have work */
 	struct watcher *watchers;
+	struct recorder *recorder; /* NULL: none; not owned */
 };
 
 /* One message on its way into one account; stands in the memory of the commit that waits for it. */
@@ -122,10 +126,34 @@ struct batch {
 	int64_t now;
 };
 
+/* An account without a mailbox for junk gets one. Where one of that name is there already, and is
+ * not marked as such, that is it. */
+static int provide_junk(struct account *a, struct batch *b, struct err *err)
+{
+	struct account_mailbox m;
+	int rc = account_mailbox_find_special(a, SPECIAL_USE_JUNK, &m, err);
+	if (rc != -ENOENT)
+		return rc;
+	rc = account_mailbox_create(a, STR("Junk"), SPECIAL_USE_JUNK, b->now, &m, err);
+	for (size_t i = 0; rc == -EEXIST && i < b->n; i++) {
+		if (b->items[i].special_use != SPECIAL_USE_JUNK)
+			continue;
+		b->items[i].special_use = SPECIAL_USE_NONE;
+		b->items[i].name = STR("Junk");
+	}
+	return rc == -EEXIST ? 0 : rc;
+}
+
 static int deliver_batch(struct account *a, void *arg, struct err *err)
 {
 	struct batch *b = arg;
 	uint64_t modseq;
+	bool junk = false;
+	for (size_t i = 0; i < b->n; i++)
+		junk |= b->items[i].special_use == SPECIAL_USE_JUNK;
+	int rc = junk ? provide_junk(a, b, err) : 0;
+	if (rc < 0)
+		return rc;
 	return account_deliver(a, b->items, b->n, b->now, &modseq, err);
 }
 
@@ -227,14 +255,46 @@ static struct account_delivery delivery_of(
 	const struct delivery_commit_request *in, str prefix, size_t i)
 {
 	return (struct account_delivery){
+		.special_use = in->junk ? SPECIAL_USE_JUNK : SPECIAL_USE_NONE,
 		.name = in->details.v[i],
 		.or_inbox = true,
 		.internaldate = in->received,
 		.prefix = prefix,
 		.fd = in->message,
+		.body_offset = in->offset,
 		.body_size = in->message < 0 ? 0 : in->size,
 		.summary = { in->envelope, in->body, in->bodystructure, in->date },
 	};
+}
+
+static void keep_record(struct delivery *d, str record, const struct ipc_u64s *accounts,
+	const struct pending *pending)
+{
+	if (!d->recorder || record.n == 0)
+		return;
+	struct buf text CLEANUP(buf_done) = BUF_INIT(64 * 1024);
+	struct json j = JSON_INIT(&text);
+	json_array(&j, NULL);
+	for (size_t i = 0; i < MIN(accounts->n, (size_t)DELIVERIES_MAX); i++) {
+		const struct account_delivery *own = &pending[i].delivery;
+		json_object(&j, NULL);
+		json_i64(&j, "account", (int64_t)accounts->v[i]);
+		json_i64(&j, "mailbox", (int64_t)own->out_mailbox);
+		json_i64(&j, "uid", own->out_uid);
+		json_i64(&j, "result", -pending[i].result);
+		json_end(&j);
+	}
+	json_end(&j);
+	recorder_add(d->recorder, record, json_done(&j) ? buf_str(&text) : STR_EMPTY);
+}
+
+static int record(struct task *t, void *self, const struct delivery_record_request *in,
+	struct arena *a, struct delivery_record_reply *out)
+{
+	struct delivery *d = self;
+	if (d->recorder && in->record.n)
+		recorder_add_refused(d->recorder, in->record);
+	return 0;
 }
 
 static int commit(struct task *t, void *self, const struct delivery_commit_request *in,
@@ -259,6 +319,7 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 		int rc = task_suspend(t, NEVER);
 		ASSERT(rc == 0);
 	}
+	keep_record(d, in->record, &in->accounts, pending);
 	uint64_t *results = arena_array(a, uint64_t, n);
 	for (size_t i = 0; i < n; i++)
 		results[i] = (uint64_t)-pending[i].result;
@@ -273,7 +334,19 @@ static int announce(struct task *t, void *self, const struct delivery_announce_r
 	return 0;
 }
 
-const struct delivery_ops delivery_functions = { .commit = commit, .announce = announce };
+const struct delivery_ops delivery_functions = {
+	.commit = commit, .record = record, .announce = announce
+};
+
+void delivery_keep_records(struct delivery *d, struct recorder *recorder)
+{
+	d->recorder = recorder;
+}
+
+struct recorder *delivery_recorder(const struct delivery *d)
+{
+	return d->recorder;
+}
 
 struct delivery *delivery_new(struct loop *l, const struct log *log, str data_dir, size_t max_batch)
 {

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "delivery/changes_calls.h"
 #include "delivery/delivery_calls.h"
+#include "delivery/recorder.h"
 
 struct delivery;
 
@@ -22,8 +23,13 @@ struct delivery *delivery_new(
 /* No call may be running; tasks that tell of changes were cancelled and have ended. */
 void delivery_free(struct delivery *d);
 
-/* What answers delivery_commit() and delivery_announce(), with the struct delivery as self. Its
- * tasks must not be cancelled while they run: a batch in the making refers to them. */
+/* Where decision records go from now on; NULL (as at first): nowhere. It must outlive d. */
+void delivery_keep_records(struct delivery *d, struct recorder *recorder);
+struct recorder *delivery_recorder(const struct delivery *d);
+
+/* What answers delivery_commit(), delivery_record() and delivery_announce(), with the struct
+ * delivery as self. Its tasks must not be cancelled while they run: a batch in the making refers to
+ * them. */
 extern const struct delivery_ops delivery_functions;
 
 /* Calls changes_changed() over fd (taken) from now on, whenever an account has changed. For a name

@@ -2,17 +2,45 @@
 
 #include "delivery/delivery.h"
 
-/* Writes the accounts, and nothing else; talks to other roles only. */
+/* Writes the accounts and the decision records, and nothing else; talks to other roles only. */
 static void sandbox(const struct config *config, struct sandbox *out)
 {
 	sandbox_allow(out, config->data_dir, "accounts", SANDBOX_WRITE);
+	sandbox_allow(out, config->data_dir, "records", SANDBOX_WRITE);
+}
+
+static int keep_records(struct role_process *p, struct err *err)
+{
+	const struct config *c = p->config;
+	struct recorder *recorder;
+	int rc = recorder_new(
+		p->loop, p->log, c->data_dir, c->records.keep, c->records.max_size, &recorder);
+	if (rc < 0)
+		return err_errno(err, -rc, "keeping decision records");
+	delivery_keep_records(p->state, recorder);
+	return 0;
 }
 
 static int start(struct role_process *p, struct err *err)
 {
 	p->state = delivery_new(
 		p->loop, p->log, p->config->data_dir, (size_t)p->config->delivery.max_batch);
-	return 0;
+	return p->config->records.keep ? keep_records(p, err) : 0;
+}
+
+/* Whether records are kept at all is decided at the start. */
+static void reconfigured(struct role_process *p)
+{
+	struct recorder *recorder = delivery_recorder(p->state);
+	if (recorder)
+		recorder_limit(recorder, p->config->records.keep, p->config->records.max_size);
+}
+
+static void finish(struct task *t, struct role_process *p)
+{
+	struct recorder *recorder = delivery_recorder(p->state);
+	if (recorder)
+		recorder_finish(t, recorder);
 }
 
 static int connected(struct role_process *p, str peer, int fd)
@@ -24,6 +52,8 @@ const struct role delivery_role = {
 	.name = "delivery",
 	.sandbox = sandbox,
 	.start = start,
+	.reconfigured = reconfigured,
+	.finish = finish,
 	.connected = connected,
 	.service = &delivery_service,
 	.ops = &delivery_functions,

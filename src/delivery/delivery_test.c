@@ -6,6 +6,7 @@
 
 #include "delivery/delivery.h"
 #include "store/account.h"
+#include "store/records.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -58,7 +59,8 @@ static void deliver(struct task *t, struct stage *s, struct order *o)
 		.details = { details, o->n },
 		.envelope = STR("(e)"),
 		.body = STR("(b)"),
-		.bodystructure = STR("(s)") };
+		.bodystructure = STR("(s)"),
+		.record = STR("{\"id\":\"0123456789\"}") };
 	struct delivery_commit_reply out = { 0 };
 	o->result = delivery_commit(t, &calls, &in, &arena, &out);
 	if (o->result)
@@ -269,6 +271,73 @@ static void bad_requests_are_refused(void **state)
 	end(&s);
 }
 
+/* ── Records ──────────────────────────────────────────────────────────────────────────────── */
+
+static struct recorder *keep_records(struct stage *s)
+{
+	struct recorder *r;
+	assert_int_equal(recorder_new(s->loop, &no_log, str_from_z(s->dir), SECONDS(86400),
+				 UINT64_C(1) << 30, &r),
+		0);
+	delivery_keep_records(s->delivery, r);
+	return r;
+}
+
+static bool expect_deliveries(void *arg, const struct record *record)
+{
+	const char **expected = arg;
+	assert_true(str_equal(record->json, STR("{\"id\":\"0123456789\"}")));
+	assert_true(str_equal(record->deliveries, str_from_z(*expected)));
+	*expected = NULL;
+	return true;
+}
+
+static void records_come_with_their_deliveries(void **state)
+{
+	struct stage s;
+	char path[600];
+	struct records *records;
+	struct err err = { "" };
+	snprintf(path, sizeof path, "%s/records", (const char *)*state);
+	assert_int_equal(mkdir(path, 0770), 0);
+	snprintf(path, sizeof path, "%s/accounts/2.db", (const char *)*state);
+	assert_int_equal(mkdir(path, 0700), 0);
+	begin(&s, state, 100);
+	struct recorder *r = keep_records(&s);
+	struct order *o = add(&s, 1, "x\r\n");
+	add_place(o, 2, "");
+	run(&s);
+	end(&s);
+	recorder_free(r);
+	assert_int_equal(o->results[0], 0);
+	char text[200];
+	snprintf(text, sizeof text,
+		"[{\"account\":1,\"mailbox\":1,\"uid\":1,\"result\":0},"
+		"{\"account\":2,\"mailbox\":0,\"uid\":0,\"result\":%d}]",
+		(int)o->results[1]);
+	const char *expected = text;
+	assert_ok(records_open(s.dir, RECORDS_READ_ONLY, &records, &err), &err);
+	assert_ok(records_find(records, &(struct records_query){ .id = STR("0123456789") },
+			  expect_deliveries, &expected, &err),
+		&err);
+	assert_null(expected);
+	records_close(records);
+}
+
+/* There is no place for them: the mail is delivered. */
+static void a_store_that_fails_stops_no_mail(void **state)
+{
+	struct stage s;
+	begin(&s, state, 100);
+	struct recorder *r = keep_records(&s);
+	for (int i = 0; i < 20; i++)
+		add(&s, 1, "x\r\n");
+	run(&s);
+	end(&s);
+	recorder_free(r);
+	assert_int_equal(count(&s, 1, "INBOX"), 20);
+}
+
 /* ── Watchers ─────────────────────────────────────────────────────────────────────────────── */
 
 static int changed(struct task *t, void *self, const struct changes_changed_request *in,
@@ -366,6 +435,8 @@ int main(void)
 		store_test(one_bad_message_does_not_keep_others_out),
 		store_test(one_bad_account_does_not_keep_others_out),
 		store_test(bad_requests_are_refused),
+		store_test(records_come_with_their_deliveries),
+		store_test(a_store_that_fails_stops_no_mail),
 		store_test(watchers_are_told),
 		store_test(a_watcher_that_died_is_replaced),
 	};

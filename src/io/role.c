@@ -99,44 +99,76 @@ static int start(struct role_process *p, const struct role_configure_request *in
 	return rc < 0 ? rc : p->role->start(p, err);
 }
 
-/* Takes over a configuration and its certificate, or leaves everything as it was. */
-static int take_over(
-	struct role_process *p, const struct role_configure_request *in, struct err *err)
+/* A configuration and its certificate. */
+static int parse(const struct role_configure_request *in, const struct config **out_config,
+	struct tls_context **out_tls, struct err *err)
 {
 	const struct config *config = config_parse(in->text, in->file, in->directory, err);
 	if (!config)
 		return -EINVAL;
-	struct tls_context *tls = NULL;
 	enum tls_version minimum = config->tls.minimum == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2;
-	if (in->certificate.n) {
-		int rc = tls_context_new(in->certificate, in->key, minimum, &tls, err);
+	int rc = 0;
+	*out_tls = NULL;
+	if (in->certificate.n)
+		rc = tls_context_new(in->certificate, in->key, minimum, out_tls, err);
+	if (rc < 0)
+		config_unref(config);
+	else
+		*out_config = config;
+	return rc;
+}
+
+/* Takes it over, or leaves everything as it was. */
+static int take_over(
+	struct role_process *p, const struct role_configure_request *in, struct err *err)
+{
+	const struct config *config;
+	struct tls_context *tls;
+	bool started = p->internal->started;
+	int rc = parse(in, &config, &tls, err);
+	if (rc == 0 && started && p->role->reconfigure) {
+		rc = p->role->reconfigure(p, config, err);
 		if (rc < 0) {
 			config_unref(config);
-			return rc;
+			tls_context_unref(tls);
 		}
 	}
+	if (rc < 0)
+		return rc;
 	config_unref(p->config);
 	tls_context_unref(p->tls);
 	p->config = config;
 	p->tls = tls;
-	return 0;
+	take_log_settings(p, in->journal);
+	if (!started)
+		rc = start(p, in, err);
+	else if (p->role->reconfigured)
+		p->role->reconfigured(p);
+	p->internal->started |= rc == 0;
+	return rc;
+}
+
+struct configuring {
+	struct role_process *process;
+	const struct role_configure_request *in;
+	struct err err;
+	int rc;
+};
+
+static void run_take_over(void *arg)
+{
+	struct configuring *c = arg;
+	c->rc = take_over(c->process, c->in, &c->err);
 }
 
 static int configure(struct task *t, void *self, const struct role_configure_request *in,
 	struct arena *a, struct role_configure_reply *out)
 {
-	struct role_process *p = self;
-	struct err err = { "" };
-	int rc = take_over(p, in, &err);
-	if (rc == 0)
-		take_log_settings(p, in->journal);
-	if (rc == 0 && !p->internal->started)
-		rc = start(p, in, &err);
-	else if (rc == 0 && p->role->reconfigured)
-		p->role->reconfigured(p);
-	p->internal->started |= rc == 0;
-	if (rc < 0)
-		out->refused = arena_str(a, str_from_z(err.text));
+	struct configuring c = { .process = self, .in = in };
+	/* What libraries do at their start is not made for the stack of a task. */
+	task_outside(t, run_take_over, &c);
+	if (c.rc < 0)
+		out->refused = arena_str(a, str_from_z(c.err.text));
 	return 0;
 }
 
@@ -227,6 +259,8 @@ static int drain(struct task *t, void *self, const struct role_drain_request *in
 	if (p->sessions && wait_for_sessions(t, p, ROLE_LAST_WORDS) < 0)
 		log_warning(p->log, "sessions do not end",
 			F_INT("seconds", ROLE_LAST_WORDS / NSEC_PER_SEC));
+	if (p->role->finish)
+		p->role->finish(t, p);
 	return rc;
 }
 

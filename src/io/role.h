@@ -27,8 +27,12 @@ struct role {
 	void (*sandbox)(const struct config *config, struct sandbox *out);
 	/* Once, with the first configuration: opens what it needs, sets p->state. */
 	int (*start)(struct role_process *p, struct err *err);
+	/* * Another configuration is to follow that in p->config; an error refuses it. */
+	int (*reconfigure)(struct role_process *p, const struct config *next, struct err *err);
 	/* * After a new configuration has come. */
 	void (*reconfigured)(struct role_process *p);
+	/* * At a shutdown, when the last session has ended: writes what is left. Waits. */
+	void (*finish)(struct task *t, struct role_process *p);
 	/* * A socket over which it can call `peer`; taken. */
 	int (*connected)(struct role_process *p, str peer, int fd);
 	/* * What other roles can call: `service`, answered by `ops` with p->state. */

@@ -7,6 +7,7 @@
 #include <seccomp.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -105,6 +106,23 @@ static int allow_calls(scmp_filter_ctx filter, const int *calls, size_t n)
 	return rc;
 }
 
+/* Sockets that ask. accept4() is let through for those who get a listening socket: nobody here can
+ * make one. */
+static int allow_asking(scmp_filter_ctx filter)
+{
+	static const int calls[] = { CALL(bind), CALL(connect), CALL(sendmmsg), CALL(recvmmsg) };
+	static const unsigned families[] = { AF_INET, AF_INET6 },
+			      types[] = { SOCK_STREAM, SOCK_DGRAM };
+	const unsigned flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int rc = allow_calls(filter, calls, ARRAY_LEN(calls));
+	for (size_t i = 0; i < ARRAY_LEN(families); i++)
+		for (size_t j = 0; j < ARRAY_LEN(types) && rc == 0; j++)
+			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+				SCMP_A0(SCMP_CMP_EQ, families[i]),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, ~(uint64_t)flags, types[j]));
+	return rc;
+}
+
 static int build_filter(scmp_filter_ctx filter, const struct sandbox *s)
 {
 	int rc = allow_calls(filter, basic_calls, ARRAY_LEN(basic_calls));
@@ -112,6 +130,8 @@ static int build_filter(scmp_filter_ctx filter, const struct sandbox *s)
 		rc = allow_calls(filter, file_calls, ARRAY_LEN(file_calls));
 	else if (rc == 0) /* libraries look for files that they do without */
 		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOENT), SCMP_SYS(openat), 0);
+	if (rc == 0 && s->asks)
+		rc = allow_asking(filter);
 	/* Threads, but no processes. clone3 hides its flags in memory: glibc then takes clone. */
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);

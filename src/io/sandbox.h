@@ -25,6 +25,7 @@ struct sandbox {
 	struct sandbox_path paths[8];
 	size_t path_count;
 	bool files; /* opens files at all: the calls for that are let through */
+	bool asks;  /* opens sockets of IPv4 and IPv6, UDP and TCP, to ask others; none to listen */
 };
 
 /* The directory `below` in `base` ("": base itself), and all in it. It must be there. */

@@ -614,6 +614,34 @@ void task_offload(struct task *t, void (*fn)(void *arg), void *arg)
 		leave(t, NEVER);
 }
 
+struct outside {
+	struct loop_hook hook;
+	void (*fn)(void *arg);
+	void *arg;
+	struct task *task;
+	bool done;
+};
+
+static void outside_run(struct loop_hook *hook)
+{
+	struct outside *o = CONTAINER_OF(hook, struct outside, hook);
+	o->fn(o->arg);
+	o->done = true;
+	task_wake(o->task);
+}
+
+void task_outside(struct task *t, void (*fn)(void *arg), void *arg)
+{
+	if (t->loop->sync) {
+		fn(arg);
+		return;
+	}
+	struct outside o = { .hook.fn = outside_run, .fn = fn, .arg = arg, .task = t };
+	loop_before_wait(t->loop, &o.hook);
+	while (!o.done)
+		leave(t, NEVER);
+}
+
 /* ── Descriptors ──────────────────────────────────────────────────────────────────────────── */
 
 int watch_start(struct watch *w, struct loop *l, int fd, enum watch_kind kind)

@@ -97,6 +97,10 @@ int task_yield(struct task *t) MUST_USE;
  * meanwhile (the next wait says that). */
 void task_offload(struct task *t, void (*fn)(void *arg), void *arg);
 
+/* Runs fn(arg), which cannot wait, on the stack of the process, and waits for it in the same way:
+ * for libraries that need more stack than a task has. */
+void task_outside(struct task *t, void (*fn)(void *arg), void *arg);
+
 /* ── What tasks wait on ───────────────────────────────────────────────────────────────────── */
 
 /* A flag that one task waits for and others set; setting it twice is setting it once. */

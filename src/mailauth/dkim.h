@@ -10,6 +10,7 @@
 
 enum {
 	DKIM_SIGNATURES_MAX = 8, /* those after are not looked at */
+	DKIM_CLOCK_SKEW = 3600,  /* seconds by which t= may lie in the future */
 	DKIM_KEY_BITS_MIN = 1024,
 	DKIM_KEY_BITS_GOOD = 2048,
 	DKIM_KEY_BITS_MAX = 8192,
@@ -52,6 +53,13 @@ struct dkim_outcome {
 	bool more; /* there were more than DKIM_SIGNATURES_MAX */
 };
 
+/* Keys that were decoded before, by the text of their record: at least n of them. For one thread
+ * at a time. Decoding an RSA key costs about as much as verifying with it. */
+struct dkim_keys;
+
+struct dkim_keys *dkim_keys_new(size_t n) MUST_USE;
+void dkim_keys_free(struct dkim_keys *keys);
+
 struct dkim_verifier;
 
 /* header: the whole header of the message, with its closing empty line or without; it stays where
@@ -59,7 +67,11 @@ struct dkim_verifier;
 struct dkim_verifier *dkim_verifier_new(str header, int64_t now) MUST_USE;
 /* The body as it comes, in any pieces; lines may end in CRLF or LF. */
 void dkim_verifier_feed(struct dkim_verifier *v, str body);
-/* The end of the body: asks for keys, and decides. Once. */
+/* Before finish: where decoded keys are kept; it outlives the verifier. */
+void dkim_verifier_use_keys(struct dkim_verifier *v, struct dkim_keys *keys);
+/* The end of the body: asks for keys, and decides. Once. What the outcome holds is in the arena, or
+ * slices of the header. Where the arena has no room for the list of signatures, there is none and
+ * `more` is set. */
 void dkim_verifier_finish(
 	struct dkim_verifier *v, const struct dns *dns, struct arena *a, struct dkim_outcome *out);
 void dkim_verifier_free(struct dkim_verifier *v);

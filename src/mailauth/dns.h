@@ -73,6 +73,12 @@ struct dns {
 void dns_lookup(const struct dns *dns, enum dns_type type, str name, struct arena *a,
 	struct dns_answer *out);
 
+enum { DNS_NAME_MAX = 253 };
+
+/* Whether a lookup may be asked for it: labels of 1 to 63 characters, 253 in all, in printable
+ * ASCII without a backslash. Others do not exist, whoever made them up. */
+bool dns_name_is_askable(str name);
+
 /* "found", "nodata", "nxdomain", "temporary", "bogus"; "TXT", or NULL for a type not listed here.
  */
 const char *dns_status_name(enum dns_status status);

@@ -1,5 +1,8 @@
 /*
  * rdns.h: who the client's address and its HELO say it is: three separate results.
+ *
+ * Asks at most 1 + RDNS_NAMES_MAX + 2 questions: the names of the address, the addresses of these,
+ * and those of the HELO name in both families. What is left after RDNS_SECONDS_MAX is temporary.
  */
 #pragma once
 
@@ -20,6 +23,7 @@ enum helo_result {
 	HELO_NOT_ASKED, /* its syntax allows no look-up */
 };
 
+/* Of the argument of HELO or EHLO (RFC 5321 §4.1.3). A final dot is overlooked. */
 enum helo_syntax {
 	HELO_SYNTAX_FQDN,
 	HELO_SYNTAX_LITERAL,       /* [192.0.2.1], [IPv6:…] */
@@ -29,20 +33,24 @@ enum helo_syntax {
 	HELO_SYNTAX_INVALID,       /* characters, lengths, all-numeric top label */
 };
 
-enum { RDNS_NAMES_MAX = 10 };
+enum { RDNS_NAMES_MAX = 10, RDNS_SECONDS_MAX = 20, RDNS_ARENA_MAX = 2048 };
 
 struct rdns_outcome {
 	enum rdns_result result;
-	str name; /* confirmed; or the first that the address has; empty: none */
+	str name; /* confirmed (the HELO name, where that is one of several); or the first that the
+		     address has; empty: none. Lower case */
 	enum helo_result helo;
 	enum helo_syntax syntax;
 	bool helo_is_name; /* the HELO name is the confirmed one */
 	str why;           /* for a person */
 };
 
+/* Strings are in the arena, of which this takes at most RDNS_ARENA_MAX. */
 void rdns_check(const struct dns *dns, const struct ip *client, str helo, struct arena *a,
 	struct rdns_outcome *out);
 
-const char *rdns_result_name(enum rdns_result result);
-const char *helo_result_name(enum helo_result result);
-const char *helo_syntax_name(enum helo_syntax syntax);
+enum helo_syntax helo_syntax(str helo, const struct ip *client);
+
+const char *rdns_result_name(enum rdns_result result); /* "pass", "none", "fail", "temperror" */
+const char *helo_result_name(enum helo_result result); /* "pass", "other", "unknown"… */
+const char *helo_syntax_name(enum helo_syntax syntax); /* "fqdn", "literal", "bare-address"… */

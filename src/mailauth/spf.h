@@ -2,8 +2,16 @@
  * spf.h: may this client use this domain as envelope sender? (RFC 7208)
  *
  * Any record gives a result within bounds: 10 terms that ask the DNS (§4.6.4), 2 void look-ups, 10
- * names of one MX or PTR, 20 s over all, and never more than 20 questions in the DNS beyond the
- * addresses of MX hosts that those terms allow.
+ * hosts of one MX, 10 names of the client, 20 s over all, and never more than SPF_QUESTIONS_MAX
+ * questions beyond the addresses of MX hosts: of those at most 10 for each "mx" term, so 100.
+ *
+ * A void look-up is a term whose question finds nothing, as §4.6.4 counts them: an "mx" counts
+ * once, however many of its hosts have no address. "ptr" never counts: the names of the client are
+ * no fault of the record. The names of the client are looked up last: where a record leaves little
+ * of the 20 questions, fewer than 10 of them are tried, at least 7.
+ *
+ * Domains in UTF-8 are converted to A-labels (RFC 8616). A local part that is not ASCII makes every
+ * term that depends on it not match.
  */
 #pragma once
 
@@ -20,6 +28,17 @@ enum spf_result {
 };
 
 enum spf_identity { SPF_MAILFROM, SPF_HELO };
+
+enum {
+	SPF_TERMS_MAX = 10,
+	SPF_VOID_MAX = 2,
+	SPF_MX_MAX = 10,
+	SPF_NAMES_MAX = 10,
+	SPF_QUESTIONS_MAX = 20,
+	SPF_STEPS_MAX = 64,
+	SPF_SECONDS_MAX = 20,
+	SPF_ARENA_MAX = 80 * 1024,
+};
 
 struct spf_query {
 	enum spf_identity identity;
@@ -38,6 +57,8 @@ struct spf_step {
 	str what;   /* "asked A mail.example.org: 2 addresses, no match" */
 };
 
+/* What comes from the DNS is cut where it is long, and bytes that are not printable ASCII stand as
+ * "?" in it. */
 struct spf_outcome {
 	enum spf_result result;
 	enum spf_identity identity;
@@ -47,16 +68,23 @@ struct spf_outcome {
 	str mechanism_domain; /* in whose record that stands: of an include, or a redirect */
 	str explanation;      /* fail: what exp= says, "" if nothing. Text of the sender's making */
 	str problem;          /* temperror, permerror: what went wrong and where */
-	/* The record says pass to everyone: "+all", "0.0.0.0/0", "?all" behind an include that does
-	 * so. A pass then proves nothing. */
+	/* The record says pass to everyone: to at least half of all addresses of the client's
+	 * family. A pass then proves nothing. Seen in the records that the evaluation fetched, also
+	 * in terms behind the one that matched; no question is asked for it. Counted: "all", ip4
+	 * and ip6 (networks of a /12 or larger, for IPv6 a /15), a and mx with such prefixes where
+	 * their addresses are known, "exists" that found a name without %{i}, %{p}, %{v}, "include"
+	 * of such a record, redirect. Not seen: includes that were not reached, and wildcards in
+	 * the DNS behind names that depend on the address. */
 	bool worthless;
 	str worthless_term;
-	unsigned lookups, void_lookups;
+	unsigned lookups, void_lookups; /* as §4.6.4 counts them */
+	unsigned questions;             /* all that were asked */
 	const struct spf_step *steps;
 	size_t step_count;
 };
 
-/* Strings are in the arena, or slices of the query. */
+/* Strings are in the arena, or slices of the query. Takes at most SPF_ARENA_MAX of the arena; what
+ * the look-ups need lies elsewhere. */
 void spf_check(const struct dns *dns, const struct spf_query *query, struct arena *a,
 	struct spf_outcome *out);
 

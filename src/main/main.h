@@ -7,9 +7,12 @@
 
 int main_account(int argc, char **argv);
 int main_alias(int argc, char **argv);
+int main_auth(int argc, char **argv);
 int main_check(int argc, char **argv);
+int main_dns(int argc, char **argv);
 int main_domain(int argc, char **argv);
 int main_init(int argc, char **argv);
 int main_role(int argc, char **argv);
 int main_serve(int argc, char **argv);
 int main_verify(int argc, char **argv);
+int main_why(int argc, char **argv);

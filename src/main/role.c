@@ -5,12 +5,14 @@
 
 #include "delivery/delivery_role.h"
 #include "directory/directory_role.h"
+#include "filter/filter_role.h"
 #include "mailbox/mailbox_role.h"
 #include "main/cli.h"
+#include "resolver/resolver_role.h"
 #include "smtpd/smtpd_role.h"
 
-static const struct role *const roles[] = { &directory_role, &delivery_role, &smtpd_role,
-	&mailbox_role };
+static const struct role *const roles[] = { &directory_role, &resolver_role, &delivery_role,
+	&filter_role, &smtpd_role, &mailbox_role };
 
 /* "smtpd.1" is the second process of smtpd. */
 int main_role(int argc, char **argv)

@@ -12,6 +12,7 @@
 #include "directory/login.h"
 #include "main/main.h"
 #include "store/directory_store.h"
+#include "store/records.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -63,7 +64,8 @@ static int run(
 		int (*run)(int, char **);
 		const char *name;
 	} names[] = { { main_init, "init" }, { main_check, "check" }, { main_domain, "domain" },
-		{ main_account, "account" }, { main_alias, "alias" }, { main_verify, "verify" } };
+		{ main_account, "account" }, { main_alias, "alias" }, { main_verify, "verify" },
+		{ main_why, "why" } };
 	char copies[WORDS_MAX][128], *argv[WORDS_MAX + 1];
 	int argc = 1;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -329,10 +331,66 @@ static void test_verify(void **state)
 	assert_non_null(strstr(f->out, "{\"subject\":\"alice@example.org\",\"problem\":\""));
 }
 
+/* Without records, with wrong words, with a file that is none. */
+static void why_says_what_is_wrong(void **state)
+{
+	struct fixture *f = *state;
+	char path[160];
+	EXPECT(f, 2, "give an id or a Message-ID", why, "--json");
+	EXPECT(f, 2, "give an id or a Message-ID", why, "ABC", "--last", "1");
+	EXPECT(f, 2, "--last takes a number", why, "--last", "0");
+	EXPECT(f, 2, "--since takes a time", why, "--since", "soon");
+	EXPECT(f, 2, "no records were kept yet", why, "ABC");
+	snprintf(path, sizeof path, "%s/records/records.db", f->data);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs("this is no database, although it is longer than a page's head of 100 bytes, "
+	      "which is where a database says what it is",
+		file);
+	fclose(file);
+	EXPECT(f, 2, "records.db", why, "ABC");
+	EXPECT(f, 2, "records", verify, "--json");
+}
+
+static void why_tells(void **state)
+{
+	struct fixture *f = *state;
+	struct records *r;
+	struct err err;
+	const struct record all[] = {
+		{ 1700000000,
+			STR("{\"id\":\"AB00000001\",\"message_id\":\"<1@x>\",\"sender\":\"s@x\","
+			    "\"recipients\":[\"alice@example.org\"],\"action\":\"junk\"}"),
+			STR("[{\"account\":1,\"mailbox\":1,\"uid\":7,\"result\":0}]") },
+		{ 1700000001,
+			STR("{\"id\":\"AB00000002\",\"message_id\":\"<1@x>\",\"action\":"
+			    "\"reject\"}"),
+			STR_EMPTY },
+	};
+	assert_int_equal(records_open(f->data, RECORDS_CREATE, &r, &err), 0);
+	assert_int_equal(records_write(r, all, 2, INT64_C(1700000000000000), &err), 0);
+	records_close(r);
+	EXPECT(f, 0, "account 1 (alice@example.org), mailbox 1, UID 7", why, "ab00000001");
+	EXPECT(f, 0, "decision    reject", why, "AB00000002");
+	EXPECT(f, 1, "beginning of several ids", why, "AB");
+	EXPECT(f, 1, "nothing is known", why, "AC");
+	EXPECT(f, 0, "AB00000002, 2023", why, "<1@x>");
+	assert_true(strstr(f->out, "AB00000001") > strstr(f->out, "AB00000002"));
+	EXPECT(f, 0, "\"action\":\"junk\",\"deliveries\":[{\"account\":1", why, "AB00000001",
+		"--json");
+	EXPECT(f, 0, "AB00000002", why, "--last", "1");
+	assert_null(strstr(f->out, "AB00000001"));
+	EXPECT(f, 0, "AB00000001", why, "--from", "S@x", "--to", "alice@example.org");
+	EXPECT(f, 1, "", why, "--since", "1h");
+	EXPECT(f, 0, "\"problems\":[]", verify, "--json");
+}
+
 int main(void)
 {
 	unsetenv("POSTERN_CONFIG");
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(why_says_what_is_wrong, setup_made, teardown),
+		cmocka_unit_test_setup_teardown(why_tells, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_init, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_init_generates, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_init_refuses, setup, teardown),

@@ -2,14 +2,16 @@
  * cmd_data.c: DATA and BDAT (RFC 5321 §4.1.1.4, RFC 3030): the message itself, and the moment when
  * it becomes ours.
  *
- *   wire ──▶ incoming ──▶ spool file ──▶ summary ──▶ delivery_commit() ──▶ "250 … ID"
+ *   wire ──▶ incoming ──▶ spool ──▶ filter_judge() ──▶ summary ──▶ delivery_commit() ──▶ "250 … ID"
  *
  * The 250 is said when, and only when, every destination has the message on stable storage. Where
  * one does not, the client keeps it and tries again; those that had it get it twice.
  *
- * The place of the filter role is between incoming and delivery: judge() there will look at the
- * spool file and add findings and header fields.
+ * The filter is asked twice: about the envelope before the message comes, and about the whole when
+ * it is there (filtering.c). What it wants put before the message, and cut out of its header, is
+ * done on the way to delivery; the spool file stays as it came.
  */
+#include "filter/judge.h"
 #include "mail/date.h"
 #include "mail/summary.h"
 #include "proto/smtp_trace.h"
@@ -21,17 +23,23 @@
 /* A client that sends on far beyond what is taken is not worth reading. */
 enum { READ_ON_FACTOR = 4 };
 
+/* Trace fields, those of a verdict, and the front of a header that something is cut out of. */
+enum { TRACE_MAX = 512 * 1024 + JUDGE_CUT_MAX };
+
 /* ── Where the message goes ───────────────────────────────────────────────────────────────── */
 
-/* The fields that stand before the message as we keep it. */
-static void format_trace(struct smtpd_session *s, struct buf *out)
+/* The fields that stand before the message as we keep it, and, in the order that mail servers
+ * with filters have, below them those of the verdict (NULL: there is none). */
+static void format_trace(
+	struct smtpd_session *s, const struct filter_judge_reply *verdict, struct buf *out)
 {
 	struct smtpd_transaction *x = &s->transaction;
 	struct buf date CLEANUP(buf_done) = BUF_INIT(64);
 	date_format(&date, (struct mail_date){ .seconds = task_wall(s->task) / NSEC_PER_SEC });
 	struct smtp_received received = {
 		.helo = s->helo,
-		.client_name = str_from_z(s->client_name),
+		.client_name = s->client_name || !verdict ? str_from_z(s->client_name)
+							  : verdict->client_name,
 		.client_address = str_from_z(s->client_text),
 		.by = s->world->config->hostname,
 		.extended = s->extended,
@@ -46,6 +54,8 @@ static void format_trace(struct smtpd_session *s, struct buf *out)
 	};
 	smtp_return_path_format(x->sender, x->utf8, out);
 	smtp_received_format(&received, out);
+	if (verdict)
+		buf_add(out, verdict->fields);
 }
 
 /* What the message says of itself, kept in the arena. A message that has not left the memory yet is
@@ -80,29 +90,42 @@ static void list_destinations(
 	out->details = (struct ipc_strs){ details, x->destination_count };
 }
 
-/* results: of each destination. */
-static int commit(struct smtpd_session *s, struct arena *a, struct ipc_u64s *out_results)
+/* verdict: NULL, or one that accepts. results: of each destination. */
+static int commit(struct smtpd_session *s, const struct filter_judge_reply *verdict,
+	struct arena *a, struct ipc_u64s *out_results)
 {
 	struct smtpd_transaction *x = &s->transaction;
 	struct mail_summary summary;
-	struct buf trace CLEANUP(buf_done) = BUF_INIT(16 * 1024);
+	struct buf trace CLEANUP(buf_done) = BUF_INIT(TRACE_MAX);
 	int rc = summarise(&x->incoming, a, &summary);
 	if (rc < 0)
 		return rc;
-	format_trace(s, &trace);
+	format_trace(s, verdict, &trace);
+	uint64_t offset = 0;
+	if (verdict)
+		rc = smtpd_cut(&x->incoming, &verdict->cuts, &trace, &offset);
+	if (rc < 0)
+		return rc;
+	struct buf record CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
+	if (!verdict)
+		smtpd_record_accepted(s, summary.envelope, &record);
 	int64_t now = task_wall(s->task) / NSEC_PER_SEC;
 	struct delivery_commit_request in = {
 		.id = str_from_z(x->id),
 		.trace = buf_str(&trace),
-		.content = incoming_in_memory(&x->incoming) ? buf_str(&x->incoming.unwritten)
-							    : STR_EMPTY,
+		.content = incoming_in_memory(&x->incoming)
+				   ? str_skip(buf_str(&x->incoming.unwritten), offset)
+				   : STR_EMPTY,
 		.message = x->incoming.fd,
-		.size = x->incoming.size,
+		.offset = offset,
+		.size = x->incoming.size - offset,
+		.junk = verdict && verdict->action == JUDGE_JUNK,
 		.received = now,
 		.envelope = summary.envelope,
 		.body = summary.body,
 		.bodystructure = summary.bodystructure,
 		.date = summary.date_valid ? summary.date.seconds : now,
+		.record = verdict ? verdict->record : buf_str(&record),
 	};
 	list_destinations(x, a, &in);
 	struct delivery_commit_reply reply;
@@ -216,17 +239,42 @@ static struct smtp_reply refuse_for_all(struct smtpd_session *s, const struct sm
 	return *reply;
 }
 
+static struct smtp_reply store(
+	struct smtpd_session *s, const struct filter_judge_reply *verdict, struct arena *a)
+{
+	struct ipc_u64s results = { 0 };
+	int rc = commit(s, verdict, a, &results);
+	struct smtp_reply reply = conclude(s, rc, &results);
+	if (rc < 0)
+		smtpd_record_refused(s, &reply);
+	return reply;
+}
+
+static struct smtp_reply judge_and_store(struct smtpd_session *s, struct arena *a)
+{
+	struct filter_judge_reply verdict = { 0 };
+	int flushed = incoming_flush(&s->transaction.incoming);
+	int rc = flushed < 0 ? flushed : smtpd_judge(s, a, &verdict);
+	if (rc < 0) {
+		struct smtp_reply reply = flushed < 0 ? not_now(s, rc) : smtpd_unjudged(s, rc);
+		smtpd_record_refused(s, &reply);
+		return reply;
+	}
+	return verdict.code ? smtpd_refuse_judged(s, &verdict) : store(s, &verdict, a);
+}
+
 /* The whole message stands in the spool. */
 static struct smtp_reply finish_message(struct smtpd_session *s)
 {
 	struct smtp_reply reply = refusal(s);
 	if (reply.code) {
+		smtpd_record_refused(s, &reply);
+		reply = smtpd_with_id(s, &reply);
 		reply = refuse_for_all(s, &reply);
 	} else {
-		struct arena arena CLEANUP(arena_done) = ARENA_INIT(2 * SUMMARY_ARENA_MAX);
-		struct ipc_u64s results = { 0 };
-		int rc = commit(s, &arena, &results);
-		reply = conclude(s, rc, &results);
+		struct arena arena CLEANUP(arena_done) =
+			ARENA_INIT(2 * SUMMARY_ARENA_MAX + JUDGE_ARENA_MAX);
+		reply = smtpd_filters(s) ? judge_and_store(s, &arena) : store(s, NULL, &arena);
 	}
 	smtpd_reset(s);
 	return reply;
@@ -300,6 +348,11 @@ struct smtp_reply smtpd_data(struct smtpd_session *s, const struct smtp_command 
 		return smtpd_say(s, 503, 5, 5, 1, "DATA cannot be mixed with BDAT");
 	if (x->recipient_count == 0)
 		return no_recipients(s);
+	struct smtp_reply early = smtpd_ask_early(s);
+	if (early.code) {
+		smtpd_reset(s);
+		return early;
+	}
 	open_incoming(s, SMTP_FRAMING_DOT);
 	struct smtp_reply go = smtpd_say(s, 354, 0, 0, 0, "End with a line that has only a dot");
 	smtpd_put_reply(s, &go);
@@ -336,9 +389,12 @@ static struct smtp_reply chunk_refusal(struct smtpd_session *s)
 		return smtpd_say(s, 503, 5, 5, 1, "Give sender and recipients first");
 	if (x->recipient_count == 0)
 		return no_recipients(s);
-	if (!x->incoming.open)
+	struct smtp_reply early = { 0 };
+	if (!x->incoming.open) {
+		early = smtpd_ask_early(s);
 		open_incoming(s, SMTP_FRAMING_CHUNK);
-	return (struct smtp_reply){ 0 };
+	}
+	return early;
 }
 
 struct smtp_reply smtpd_bdat(struct smtpd_session *s, const struct smtp_command *command)

@@ -138,6 +138,10 @@ static struct smtp_reply too_many(struct smtpd_session *s)
 static struct smtp_reply accept_recipient(
 	struct smtpd_session *s, str address, const struct directory_find_reply *found)
 {
+	if (!smtpd_rules_fit(s, address))
+		return smtpd_say(s, 452, 4, 5, 3,
+			"This domain has other rules than the first recipient's: send it "
+			"separately");
 	if (!add_recipient(s, address, found))
 		return too_many(s);
 	if (found->why.n)
@@ -192,5 +196,8 @@ struct smtp_reply smtpd_rcpt(struct smtpd_session *s, const struct smtp_command 
 			F_Z("error", strerrordesc_np(-rc)));
 		return smtpd_say(s, 451, 4, 3, 0, "Cannot look up this address now, try again");
 	}
-	return decide(s, &command->rcpt.path, address, &found);
+	struct smtp_reply reply = decide(s, &command->rcpt.path, address, &found);
+	if (!smtp_reply_is_success(&reply))
+		smtpd_record_recipient(s, address, &reply);
+	return reply;
 }

@@ -131,7 +131,7 @@ static void the_limit_is_exact_and_what_is_beyond_is_dropped(void **state)
 			assert_int_equal(incoming_flush(&in), 0);
 			assert_true(in.unwritten.n <= limits[i]);
 			assert_true(incoming_in_memory(&in) ||
-				(uint64_t)lseek(in.fd, 0, SEEK_END) <= limits[i]);
+				    (uint64_t)lseek(in.fd, 0, SEEK_END) <= limits[i]);
 			incoming_close(&in);
 			close(spool.fd);
 		}

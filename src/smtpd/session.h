@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "delivery/delivery_calls.h"
 #include "directory/directory_calls.h"
+#include "filter/filter_calls.h"
 #include "io/stream.h"
 
 enum smtpd_protocol { SMTPD_SMTP, SMTPD_LMTP };
@@ -20,6 +21,7 @@ struct smtpd_world {
 	struct tls_context *tls;     /* NULL: STARTTLS is not offered */
 	struct directory_calls directory;
 	struct delivery_calls delivery;
+	struct filter_calls filter;
 	/* A new, empty file without a name for a message; or -errno. */
 	int (*open_spool)(void *context);
 	/* Counts the client in, once its address is known; counted out by leave(). */

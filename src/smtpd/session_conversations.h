@@ -219,7 +219,7 @@ static const struct conversation conversations[] = {
 			{ "MAIL FROM:<a@away.test> SIZE=8\r\n", SENDER },
 			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT }, { "DATA\r\n", GO },
 			{ "1234567\r\n.\r\n",
-				"552 5.3.4 Message too large: at most 8 bytes are taken\r\n" },
+				"552 5.3.4 Message too large: at most 8 bytes are taken (ID)\r\n" },
 			{ "RCPT TO:<alice@here.test>\r\n",
 				"503 5.5.1 Give the sender first, with MAIL\r\n" },
 			{ "MAIL FROM:<a@away.test>\r\n", SENDER },
@@ -227,7 +227,7 @@ static const struct conversation conversations[] = {
 			{ "123456\r\n.\r\n", ACCEPTED }, { "MAIL FROM:<a@away.test>\r\n", SENDER },
 			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT },
 			{ "BDAT 9 LAST\r\n123456789",
-				"552 5.3.4 Message too large: at most 8 bytes are taken\r\n" },
+				"552 5.3.4 Message too large: at most 8 bytes are taken (ID)\r\n" },
 			{ "BDAT 32\r\n",
 				"552 5.3.4 Message far too large, closing the connection\r\n" },
 			{ "NOOP\r\n", "" } },
@@ -245,7 +245,7 @@ static const struct conversation conversations[] = {
 			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT }, { "DATA\r\n", GO },
 			{ "Received: 1\r\nreceived: 2\r\nRECEIVED: 3\r\n\r\n.\r\n",
 				"554 5.4.6 Mail loop: the message has passed 3 servers "
-				"already\r\n" },
+				"already (ID)\r\n" },
 			{ "MAIL FROM:<a@away.test>\r\n", SENDER },
 			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT }, { "DATA\r\n", GO },
 			{ "Received: 1\r\nReceived: 2\r\n\r\nReceived: 3\r\n.\r\n", ACCEPTED },
@@ -276,7 +276,7 @@ static const struct conversation conversations[] = {
 			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT },
 			{ "BDAT 3 LAST\r\nab\r",
 				"550 5.6.0 Line 1 has a bare CR: lines of a message must end in CR "
-				"LF\r\n" },
+				"LF (ID)\r\n" },
 			{ "QUIT\r\n", BYE } },
 		"", NULL },
 	{ "bare newlines are refused", SMTPD_SMTP,
@@ -286,7 +286,7 @@ static const struct conversation conversations[] = {
 			{ "x\r\ny\nz\n.\nMAIL "
 			  "FROM:<evil@away.test>\n\n.\r\n\r.\r\r\n.\r\r\n.\nx\r\n.\r\n",
 				"550 5.6.0 Line 2 has a bare LF: lines of a message must end in CR "
-				"LF\r\n" },
+				"LF (ID)\r\n" },
 			{ "NOOP\r\n", OK } },
 		"", NULL },
 	{ "bare newlines are normalized", SMTPD_SMTP,
@@ -301,7 +301,7 @@ static const struct conversation conversations[] = {
 			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT }, { "DATA\r\n", GO },
 			{ "x\n.\r\n\r\n.\r\n",
 				"550 5.6.0 Line 1 has a bare LF: lines of a message must end in CR "
-				"LF\r\n" },
+				"LF (ID)\r\n" },
 			{ "NOOP\r\n", "" } },
 		"", reject },
 	{ "non-ASCII addresses", SMTPD_SMTP,
@@ -370,8 +370,9 @@ static const struct conversation conversations[] = {
 			{ "RCPT TO:<bob@here.test>\r\n", RECIPIENT }, { "DATA\r\n", GO },
 			{ "x\ny\r\n.\r\n",
 				"550 5.6.0 Line 1 has a bare LF: lines of a message must end in CR "
-				"LF\r\n550 5.6.0 Line 1 has a bare LF: lines of a message must end "
-				"in CR LF\r\n" },
+				"LF (ID)\r\n550 5.6.0 Line 1 has a bare LF: lines of a message "
+				"must end "
+				"in CR LF (ID)\r\n" },
 			{ "QUIT\r\n", BYE } },
 		"", NULL },
 	{ "PROXY version 1", SMTPD_SMTP,

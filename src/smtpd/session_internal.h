@@ -50,7 +50,8 @@ struct smtpd_transaction {
 	size_t destination_count, destination_cap;
 	size_t *targets; /* indices into destinations, of all recipients in turn; in the arena */
 	size_t target_count, target_cap;
-	bool chunking; /* BDAT was used: DATA is out of place */
+	const struct config_domain *rules; /* of the recipients' domain; NULL: those for all */
+	bool chunking;                     /* BDAT was used: DATA is out of place */
 	struct incoming incoming;
 };
 
@@ -90,6 +91,34 @@ unsigned smtpd_extensions(const struct smtpd_session *s);
 void smtpd_reset(struct smtpd_session *s);
 /* Forgets also who the client said it was: after STARTTLS and XCLIENT. */
 void smtpd_start_over(struct smtpd_session *s);
+
+/* The decision record of a message that is taken unjudged, into *out (empty where it does not fit);
+ * envelope: of its summary. */
+enum { SMTPD_RECORD_MAX = 256 * 1024 };
+void smtpd_record_accepted(struct smtpd_session *s, str envelope, struct buf *out);
+/* The reply with the id behind its text, for whoever asks about it. */
+struct smtp_reply smtpd_with_id(struct smtpd_session *s, const struct smtp_reply *reply);
+/* Hands over the record of a message that this reply refuses or puts off. Waits. */
+void smtpd_record_refused(struct smtpd_session *s, const struct smtp_reply *reply);
+/* The same of one recipient that is not taken. */
+void smtpd_record_recipient(struct smtpd_session *s, str address, const struct smtp_reply *reply);
+
+/* Whether mail of this session is judged. */
+bool smtpd_filters(const struct smtpd_session *s);
+/* Whether the rules for this recipient are those for the ones before: a message has one verdict.
+ * The first one's are kept. */
+bool smtpd_rules_fit(struct smtpd_session *s, str address);
+/* Why the message need not come (the record is handed over already); code 0: it may. Waits. */
+struct smtp_reply smtpd_ask_early(struct smtpd_session *s);
+/* The verdict, checked and logged, in the arena. The message was flushed to its file. Waits. */
+int smtpd_judge(struct smtpd_session *s, struct arena *a, struct filter_judge_reply *out);
+/* The reply where there is no verdict. */
+struct smtp_reply smtpd_unjudged(struct smtpd_session *s, int rc);
+/* The reply of a verdict that refuses; hands over its record. Waits. */
+struct smtp_reply smtpd_refuse_judged(struct smtpd_session *s, const struct filter_judge_reply *v);
+/* Appends the front of the message without what is cut out; behind *out_offset all of it stays. */
+int smtpd_cut(const struct incoming *in, const struct ipc_u64s *cuts, struct buf *out,
+	uint64_t *out_offset);
 
 /* A PROXY header, where the client is one that sends them. False: the session is over. */
 bool smtpd_read_proxy(struct smtpd_session *s);

@@ -251,15 +251,22 @@ static void without_a_spool_it_is_refused_for_now(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		say_large(s, commands[i]);
 		say(s, i == 0 ? ".\r\nNOOP\r\n" : "NOOP\r\n");
-		/* 1: the directory, 2: the spool, 3: delivery */
-		for (unsigned n = 2; n <= 3; n++) {
-			s->w.fail_at = s->w.calls + n;
-			s->w.fail_with = n == 2 ? -ENOSPC : -ECONNRESET;
+		static const struct {
+			unsigned call; /* 1: the directory, 2: the filter's first one, which matters
+					  not */
+			int error;
+			const char *told;
+		} rows[] = {
+			{ 3, -ENOSPC, "452 4.3.1 No space left" }, /* the spool */
+			{ 4, -ECONNRESET, "451 4.3.0 The message cannot be examined" },
+			{ 5, -ECONNRESET, "451 4.3.0 Cannot store" },
+		};
+		for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+			s->w.fail_at = s->w.calls + rows[n].call;
+			s->w.fail_with = rows[n].error;
 			run(s);
 			assert_int_equal(s->r.accepted, 0);
-			assert_int_equal(count(s, n == 2 ? "452 4.3.1 No space left"
-							 : "451 4.3.0 Cannot store"),
-				1);
+			assert_int_equal(count(s, rows[n].told), 1);
 			assert_int_equal(count(s, "250 2.0.0 Ok\r\n"), 1);
 		}
 	}

@@ -224,10 +224,28 @@ static void every_call_fails_once(void **state)
 	every_conversation(with_faults);
 }
 
+/* A recipient and a message that are refused, not what is taken. */
+static void each_refusal_is_recorded(void **state)
+{
+	struct testing_world w;
+	struct testing_run r = { .protocol = SMTPD_SMTP,
+		.input = STR("EHLO client.test\r\nMAIL FROM:<a@away.test>\r\n"
+			     "RCPT TO:<nobody@here.test>\r\nRCPT TO:<alice@here.test>\r\n"
+			     "DATA\r\nx\ny\r\n.\r\nMAIL FROM:<a@away.test>\r\n"
+			     "RCPT TO:<alice@here.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n") };
+	testing_init(&w);
+	testing_session(&w, &r);
+	assert_int_equal(r.accepted, 1);
+	assert_int_equal(w.refused, 2);
+	buf_done(&r.output);
+	testing_done(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_reply_is_the_right_one),
+		cmocka_unit_test(each_refusal_is_recorded),
 		cmocka_unit_test(the_same_in_pieces),
 		cmocka_unit_test(a_client_that_hangs_up),
 		cmocka_unit_test(cancelled_at_every_wait),

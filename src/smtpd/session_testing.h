@@ -16,6 +16,7 @@
 #include "smtpd/session.h"
 
 #include "directory/directory.h"
+#include "filter/judge.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@ enum { TESTING_WALL = 1700000000, TESTING_PORT = 40000 };
 
 struct testing_world {
 	struct smtpd_world world;
+	unsigned refused;            /* records of messages that were not taken */
 	const struct config *parsed; /* what config points into */
 	struct config config;        /* a copy, for tests to change */
 	struct ip client;
@@ -37,11 +39,14 @@ struct testing_world {
 	/* The n-th call of open_spool, find or commit fails so; 0: none does. */
 	unsigned calls, fail_at;
 	int fail_with;
-	unsigned idle_calls, shut_down_at; /* the n-th call of idle(), 0: never */
-	uint64_t results[4];               /* of the first destinations of each commit */
+	unsigned idle_calls, shut_down_at;  /* the n-th call of idle(), 0: never */
+	uint64_t results[4];                /* of the first destinations of each commit */
+	struct filter_envelope_reply early; /* of the filter, with its domain's code */
+	struct filter_judge_reply verdict;
 
 	/* What happened. */
 	unsigned commits; /* messages that were stored */
+	unsigned judged, junk;
 	unsigned entered, left;
 	struct ip last_entered;
 	struct buf delivered; /* for each commit "1 2+detail\n" and the body */
@@ -133,11 +138,12 @@ static inline void testing_keep(struct testing_world *w, const struct delivery_c
 		memcpy(p, in->content.p, in->size);
 	} else {
 		ASSERT(in->content.n == 0);
-		ASSERT(pread(in->message, p, in->size, 0) == (ssize_t)in->size);
-		ASSERT(lseek(in->message, 0, SEEK_END) == (off_t)in->size);
+		ASSERT(pread(in->message, p, in->size, (off_t)in->offset) == (ssize_t)in->size);
+		ASSERT(lseek(in->message, 0, SEEK_END) == (off_t)(in->offset + in->size));
 	}
 	w->delivered.n += in->size;
 	buf_add(&w->traces, in->trace);
+	w->junk += in->junk;
 	w->commits++;
 }
 
@@ -153,6 +159,7 @@ static inline void testing_check(const struct delivery_commit_request *in)
 	ASSERT(str_starts(in->body, STR("(")));
 	ASSERT(str_starts(in->trace, STR("Return-Path: <")));
 	ASSERT(str_find(in->trace, in->id) > 0);
+	ASSERT(str_find(in->record, in->id) > 0);
 }
 
 static inline int testing_commit(struct task *t, void *self,
@@ -173,6 +180,56 @@ static inline int testing_commit(struct task *t, void *self,
 	(void)!str_copy_z(in->id, w->id, sizeof w->id);
 	testing_keep(w, in);
 	return testing_wait(t); /* it may be stored, and the answer not arrive */
+}
+
+static inline int testing_record(struct task *t, void *self,
+	const struct delivery_record_request *in, struct arena *a,
+	struct delivery_record_reply *out)
+{
+	struct testing_world *w = self;
+	ASSERT(str_starts(in->record, STR("{\"id\":\"")) && str_ends(in->record, STR("}")));
+	w->refused++;
+	return 0;
+}
+
+/* ── The filter ───────────────────────────────────────────────────────────────────────────── */
+
+static inline void testing_check_facts(struct testing_world *w, str id, str client, str helo)
+{
+	ASSERT(id.n == 10 && helo.n && client.n == sizeof w->client.bytes);
+}
+
+static inline int testing_envelope(struct task *t, void *self,
+	const struct filter_envelope_request *in, struct arena *a,
+	struct filter_envelope_reply *out)
+{
+	struct testing_world *w = self;
+	testing_check_facts(w, in->id, in->client, in->helo);
+	int rc = testing_wait(t);
+	if (rc == 0 && testing_fails(w))
+		rc = w->fail_with;
+	if (rc == 0)
+		*out = w->early;
+	return rc;
+}
+
+static inline int testing_judge(struct task *t, void *self, const struct filter_judge_request *in,
+	struct arena *a, struct filter_judge_reply *out)
+{
+	struct testing_world *w = self;
+	testing_check_facts(w, in->id, in->client, in->helo);
+	ASSERT(in->recipients.n);
+	ASSERT(in->message < 0 ? in->content.n == in->size : in->content.n == 0);
+	ASSERT(in->message < 0 || lseek(in->message, 0, SEEK_END) == (off_t)in->size);
+	int rc = testing_wait(t);
+	if (rc == 0 && testing_fails(w))
+		rc = w->fail_with;
+	if (rc == 0)
+		*out = w->verdict;
+	if (rc == 0)
+		out->record = arena_printf(a, "{\"id\":\"%.*s\",\"judged\":true}", STR_ARG(in->id));
+	w->judged += rc == 0;
+	return rc;
 }
 
 /* ── The rest ─────────────────────────────────────────────────────────────────────────────── */
@@ -210,7 +267,10 @@ static inline int testing_idle(void *context, bool idle)
 static inline void testing_init(struct testing_world *w)
 {
 	static const struct directory_ops directory = { .find = testing_find };
-	static const struct delivery_ops delivery = { .commit = testing_commit };
+	static const struct delivery_ops delivery = { .commit = testing_commit,
+		.record = testing_record };
+	static const struct filter_ops filter = { .envelope = testing_envelope,
+		.judge = testing_judge };
 	struct err err;
 	*w = (struct testing_world){
 		.parsed = config_parse(
@@ -227,6 +287,7 @@ static inline void testing_init(struct testing_world *w)
 	w->world = (struct smtpd_world){ .config = &w->config,
 		.directory = { &directory, w },
 		.delivery = { &delivery, w },
+		.filter = { &filter, w },
 		.open_spool = testing_spool,
 		.admit = testing_admit,
 		.leave = testing_leave,
@@ -255,9 +316,35 @@ struct testing_run {
 	unsigned accepted; /* replies "250 … accepted as ID" */
 };
 
+/* " (0123456789)" at the end of a line: the id of a message that was refused. */
+static inline bool testing_is_id(str s)
+{
+	if (s.n < 15 || s.p[0] != ' ' || s.p[1] != '(' || s.p[12] != ')' || s.p[13] != '\r')
+		return false;
+	for (size_t i = 2; i < 12; i++)
+		if (!ascii_is_digit(s.p[i]) && (s.p[i] < 'A' || s.p[i] > 'Z'))
+			return false;
+	return true;
+}
+
+static inline void testing_hide_refused(str in, struct buf *out)
+{
+	for (size_t i = 0; i < in.n; i++) {
+		if (testing_is_id(str_skip(in, i))) {
+			buf_add(out, STR(" (ID)"));
+			i += 12;
+		} else {
+			buf_add_char(out, in.p[i]);
+		}
+	}
+}
+
 /* Ids are random: what is compared has none. */
 static inline void testing_hide_ids(struct testing_run *r, str out)
 {
+	struct buf hidden CLEANUP(buf_done) = BUF_INIT(64 * 1024 * 1024);
+	testing_hide_refused(out, &hidden);
+	out = buf_str(&hidden);
 	str mark = STR("\n250 2.0.0 Ok: accepted as "); /* a whole line: a client may say it, too */
 	for (ptrdiff_t at; (at = str_find(out, mark)) >= 0; r->accepted++) {
 		size_t n = (size_t)at + mark.n;

@@ -11,7 +11,7 @@
 
 struct smtpd {
 	struct role_process *process;
-	struct ipc_client *directory, *delivery;
+	struct ipc_client *directory, *delivery, *filter;
 	struct recipient_cache *recipients;
 	int spool; /* the directory */
 };
@@ -32,19 +32,28 @@ static void sandbox(const struct config *config, struct sandbox *out)
 	sandbox_allow(out, config->data_dir, "spool", SANDBOX_CREATE);
 }
 
+/* A verdict may need the time for the DNS twice, where the filter was started again in between;
+ * what takes longer is too late. */
+static int64_t filter_timeout(const struct config *config)
+{
+	return MIN(2 * config->filter.timeout + SECONDS(30), config->smtp.data_end_timeout);
+}
+
 static int start(struct role_process *p, struct err *err)
 {
 	struct smtpd *s = xcalloc(1, sizeof *s);
 	char path[4096];
 	*s = (struct smtpd){ .process = p,
 		.directory = ipc_client_new(p->loop, SECONDS(30)),
-		.delivery = ipc_client_new(p->loop, p->config->smtp.data_end_timeout) };
+		.delivery = ipc_client_new(p->loop, p->config->smtp.data_end_timeout),
+		.filter = ipc_client_new(p->loop, filter_timeout(p->config)) };
 	int n = snprintf(path, sizeof path, "%.*s/spool", STR_ARG(p->config->data_dir));
 	s->spool = n < (int)sizeof path ? open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
 	if (s->spool < 0) {
 		int rc = err_errno(err, errno, "%s", path);
 		ipc_client_free(s->directory);
 		ipc_client_free(s->delivery);
+		ipc_client_free(s->filter);
 		free(s);
 		return rc;
 	}
@@ -60,6 +69,8 @@ static int connected(struct role_process *p, str peer, int fd)
 		return ipc_client_attach(s->directory, fd);
 	if (str_equal(peer, STR("delivery")))
 		return ipc_client_attach(s->delivery, fd);
+	if (str_starts(peer, STR("filter")))
+		return ipc_client_attach(s->filter, fd);
 	close(fd);
 	return -EINVAL;
 }
@@ -123,6 +134,7 @@ static void serve(struct task *t, struct connection *c)
 		.tls = p->tls ? tls_context_ref(p->tls) : NULL,
 		.directory = recipient_cache_calls(s->recipients),
 		.delivery = delivery_over(s->delivery),
+		.filter = filter_over(s->filter),
 		.open_spool = open_spool,
 		.admit = admit,
 		.leave = leave,

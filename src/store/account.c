@@ -19,9 +19,10 @@
  *		just new messages; messages … size: sums over the messages
  * vanished	uids that were expunged or moved away
  * body		refs: messages that refer to it
- * body_chunk	seq counts from 0; each piece has ACCOUNT_CHUNK_SIZE bytes, the last one less; not
- *		clustered: rows much larger than a key make a slow, loose tree in SQLite (4 KiB
- *messages: up to a tenth more CPU to deliver, twice as much to read)
+ * body_chunk	seq counts from 0; each piece has ACCOUNT_CHUNK_SIZE bytes, the last one less;
+ *		unpacked: so many bytes, where data is packed (pack.h), else NULL. Not clustered:
+ *		rows much larger than a key make a slow, loose tree in SQLite (4 KiB messages: up
+ *		to a tenth more CPU to deliver, twice as much to read)
  */
 static const char migration_1[] =
 	"CREATE TABLE account ("
@@ -69,7 +70,9 @@ static const char migration_1[] =
 	" account {i64} NOT NULL, body {i64} NOT NULL, seq {i64} NOT NULL, data {blob} NOT NULL,"
 	" PRIMARY KEY (account, body, seq));";
 
-static const char *const migrations[] = { migration_1 };
+static const char migration_2[] = "ALTER TABLE body_chunk ADD COLUMN unpacked {i64}";
+
+static const char *const migrations[] = { migration_1, migration_2 };
 static const struct schema account_schema = { "account", migrations, ARRAY_LEN(migrations) };
 
 static const struct {

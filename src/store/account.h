@@ -29,7 +29,7 @@
 #define ACCOUNT_SUBSCRIPTIONS_MAX 20000
 #define ACCOUNT_KEYWORDS_MAX 256 /* distinct names in an account */
 #define ACCOUNT_KEYWORD_NAME_MAX 128
-#define ACCOUNT_CHUNK_SIZE 262144      /* bodies are stored in pieces of this size */
+#define ACCOUNT_CHUNK_SIZE 262144      /* bodies are stored in pieces of this size, some packed */
 #define ACCOUNT_MESSAGE_MAX UINT32_MAX /* bytes */
 
 struct account;
@@ -38,7 +38,7 @@ struct account;
 
 enum account_open_flags {
 	ACCOUNT_CREATE = 1,    /* make it, with the default mailboxes, where it is not there */
-	ACCOUNT_READ_ONLY = 2, /* nothing is ever written, not even an upgrade */
+	ACCOUNT_READ_ONLY = 2, /* nothing is ever written; -EROFS where an upgrade is due */
 };
 
 /* Opens data_dir/accounts/ID.db. `now` dates what is created. The default mailboxes are INBOX,

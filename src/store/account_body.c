@@ -2,8 +2,10 @@
  * account_body.c: reading bodies, and counting who refers to them.
  */
 #include "store/account_internal.h"
+#include "store/pack.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static int gone(struct err *err)
@@ -24,20 +26,43 @@ int account_body_size(struct account *a, uint64_t body, uint64_t *out, struct er
 	return 0;
 }
 
+int body_piece(
+	struct db_statement *st, int data, int unpacked, char **room, str *out, struct err *err)
+{
+	str stored = db_column_blob(st, data);
+	if (db_column_is_null(st, unpacked)) {
+		*out = stored;
+		return 0;
+	}
+	int64_t n = db_column_i64(st, unpacked);
+	if (n < 0 || n > ACCOUNT_CHUNK_SIZE)
+		return err_set(err, EUCLEAN, "a packed piece of the message has a wrong size");
+	if (!*room)
+		*room = xmalloc(ACCOUNT_CHUNK_SIZE);
+	if (!unpack(stored, *room, (size_t)n))
+		return err_set(err, EUCLEAN, "a packed piece of the message is damaged");
+	*out = str_from(*room, (size_t)n);
+	return 0;
+}
+
 /* Calls fn with each piece that holds some of [offset, end), in order, and where it belongs. All
  * within one statement, so that a body which is expunged meanwhile is read whole or not at all. */
 static int each_chunk(struct account *a, uint64_t body, uint64_t offset, uint64_t end,
 	int (*fn)(void *arg, uint64_t at, str data, struct err *err), void *arg, struct err *err)
 {
 	struct db_statement *st CLEANUP(db_reset_pointer) = NULL;
+	char *room CLEANUP(free_pointer) = NULL;
 	int r = db_query(a->db,
-		"SELECT seq, data FROM body_chunk"
+		"SELECT seq, data, unpacked FROM body_chunk"
 		" WHERE account = ?1 AND body = ?2 AND seq >= ?3 AND seq <= ?4 ORDER BY seq",
 		&st, err, DB_I64(a->id), DB_I64(body), DB_I64(offset / ACCOUNT_CHUNK_SIZE),
 		DB_I64((end - 1) / ACCOUNT_CHUNK_SIZE));
 	while (r == 0 && (r = db_step(st, err)) > 0) {
 		uint64_t at = (uint64_t)db_column_i64(st, 0) * ACCOUNT_CHUNK_SIZE;
-		r = fn(arg, at, db_column_blob(st, 1), err);
+		str piece = STR_EMPTY;
+		r = body_piece(st, 1, 2, &room, &piece, err);
+		if (r == 0)
+			r = fn(arg, at, piece, err);
 	}
 	return r;
 }

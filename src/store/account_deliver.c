@@ -5,6 +5,7 @@
  * for the account.
  */
 #include "store/account_internal.h"
+#include "store/pack.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,8 +25,10 @@ struct batch {
 	struct target *targets; /* owned */
 	size_t target_count;
 	size_t *target_of; /* owned: index of each item's target */
-	char *buffer;      /* owned: one piece of a body */
+	char *buffer;      /* owned: one piece of a body, */
+	char *packed;      /* owned: and the same, packed */
 	size_t buffer_size;
+	struct packer *packer; /* owned */
 	uint64_t modseq, next_body;
 	int64_t now;
 };
@@ -45,6 +48,8 @@ static int batch_init(struct batch *b, struct err *err)
 	}
 	b->buffer_size = MIN(b->buffer_size, (size_t)ACCOUNT_CHUNK_SIZE);
 	b->buffer = xmalloc(MAX(b->buffer_size, (size_t)1));
+	b->packed = xmalloc(MAX(b->buffer_size, (size_t)1));
+	b->packer = packer_new();
 	b->targets = xcalloc(MAX(b->count, (size_t)1), sizeof *b->targets);
 	b->target_of = xcalloc(MAX(b->count, (size_t)1), sizeof *b->target_of);
 	return 0;
@@ -53,6 +58,8 @@ static int batch_init(struct batch *b, struct err *err)
 static void batch_done(struct batch *b)
 {
 	free(b->buffer);
+	free(b->packed);
+	packer_free(b->packer);
 	free(b->targets);
 	free(b->target_of);
 }
@@ -171,6 +178,18 @@ static int fill_piece(
 	return read_body(d, at + prefix.n - d->prefix.n, b->buffer + prefix.n, n - prefix.n, err);
 }
 
+static int insert_piece(struct batch *b, uint64_t body, int64_t seq, size_t n, struct err *err)
+{
+	str piece = str_from(b->buffer, n);
+	size_t packed = packer_pack(b->packer, piece, b->packed);
+	return db_execute(b->a->db,
+		"INSERT INTO body_chunk (account, body, seq, data, unpacked)"
+		" VALUES (?1, ?2, ?3, ?4, ?5)",
+		err, DB_I64(b->a->id), DB_I64(body), DB_I64(seq),
+		DB_BLOB(packed ? str_from(b->packed, packed) : piece),
+		packed ? DB_I64(n) : DB_NULL);
+}
+
 static int insert_pieces(
 	struct batch *b, const struct account_delivery *d, uint64_t body, struct err *err)
 {
@@ -180,11 +199,7 @@ static int insert_pieces(
 		size_t n = (size_t)MIN(size - at, (uint64_t)ACCOUNT_CHUNK_SIZE);
 		r = fill_piece(b, d, at, n, err);
 		if (r == 0)
-			r = db_execute(b->a->db,
-				"INSERT INTO body_chunk (account, body, seq, data)"
-				" VALUES (?1, ?2, ?3, ?4)",
-				err, DB_I64(b->a->id), DB_I64(body), DB_I64(seq),
-				DB_BLOB(str_from(b->buffer, n)));
+			r = insert_piece(b, body, seq, n, err);
 		at += n;
 	}
 	return r;

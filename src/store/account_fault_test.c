@@ -98,17 +98,27 @@ static void test_deliver(void **state)
 }
 
 /* Larger than the cache and with a checkpoint at the end; some of the operations only. */
-static void test_large_deliver(void **state)
+static void deliver_large(void **state, testing_byte_fn *byte)
 {
 	enum { SIZE = 1 << 20 };
 	struct fault_vfs *f = fault_vfs_installed();
-	int fd = testing_spool(SIZE);
+	int fd = testing_spool_of(byte, SIZE);
 	for (size_t fault = 0; fault < ARRAY_LEN(faults); fault++) {
 		long n = 0;
 		while (deliver_with_fault(state, f, fault, n, fd, SIZE))
 			n += faults[fault].operations == FAULT_SYNC ? 1 : 1 + n;
 	}
 	close(fd);
+}
+
+static void test_large_deliver(void **state)
+{
+	deliver_large(state, testing_noise);
+}
+
+static void test_packed_deliver(void **state)
+{
+	deliver_large(state, testing_byte);
 }
 
 /* Every failure while an account is made leaves something that the next attempt completes. */
@@ -301,15 +311,16 @@ static void test_kill(void **state)
 {
 	static uint32_t const rounds[] = { 1, 2, 3, 5, 17, 40, 8, 61, 33, 90 };
 	uint32_t *uids = xcalloc(4000, sizeof *uids);
-	int fd = testing_spool(300000);
+	int packed = testing_spool(300000), plain = testing_spool_of(testing_noise, 300000);
 	for (size_t i = 0; i < ARRAY_LEN(rounds); i++) {
-		size_t n = run_until_killed(*state, fd, rounds[i], uids);
+		size_t n = run_until_killed(*state, i % 2 ? packed : plain, rounds[i], uids);
 		struct account *a = testing_open(state, 0);
 		check_present(a, uids, n);
 		testing_verify(a);
 		account_close(a);
 	}
-	close(fd);
+	close(packed);
+	close(plain);
 	free(uids);
 }
 
@@ -358,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		fault_test(test_deliver),
 		fault_test(test_large_deliver),
+		fault_test(test_packed_deliver),
 		fault_test(test_create),
 		fault_test(test_changes),
 		fault_test(test_kill),

@@ -74,6 +74,12 @@ struct account_keywords keywords_from(str bytes);
 
 /* ---- bodies ---- */
 
+/* The content of the piece in columns `data` and `unpacked`. It stands until the next step, or
+ * until another one is unpacked into *room, which is made when it is needed and the caller's to
+ * free. */
+int body_piece(
+	struct db_statement *st, int data, int unpacked, char **room, str *out, struct err *err);
+
 int body_share(struct account *a, uint64_t body, struct err *err);
 /* One message less refers to it; the last one takes it along. */
 int body_release(struct account *a, uint64_t body, struct err *err);

@@ -1,5 +1,7 @@
 #include "store/account_testing.h"
 
+#include "store/db.h"
+
 #include <errno.h>
 
 static const struct uid_range all[] = { { 1, UINT32_MAX } };
@@ -14,13 +16,18 @@ static struct account_messages list(struct account *a, const char *mailbox)
 
 /* ---- delivery and bodies ---- */
 
-static char expected_byte(str prefix, size_t i)
+struct content {
+	str prefix;
+	testing_byte_fn *byte; /* of what follows it */
+};
+
+static char expected_byte(const struct content *c, size_t i)
 {
-	return i < prefix.n ? prefix.p[i] : testing_byte(i - prefix.n);
+	return i < c->prefix.n ? c->prefix.p[i] : c->byte(i - c->prefix.n);
 }
 
-static void check_range(
-	struct account *a, uint64_t body, str prefix, size_t size, size_t from, size_t n)
+static void check_range(struct account *a, uint64_t body, const struct content *c, size_t size,
+	size_t from, size_t n)
 {
 	struct err err;
 	size_t got = 0;
@@ -29,13 +36,13 @@ static void check_range(
 	assert_ok(account_body_read(a, body, from, out, n, &got, &err), &err);
 	assert_int_equal(got, from < size ? MIN(n, size - from) : 0);
 	for (size_t i = 0; i < got; i++)
-		if (out[i] != expected_byte(prefix, from + i))
+		if (out[i] != expected_byte(c, from + i))
 			fail_msg("byte %zu of %zu differs", from + i, size);
 	assert_int_equal(out[n], 'z');
 	free(out);
 }
 
-static void check_written(struct account *a, uint64_t body, str prefix, size_t size)
+static void check_written(struct account *a, uint64_t body, const struct content *c, size_t size)
 {
 	struct err err;
 	int fd = memfd_create("body", MFD_CLOEXEC);
@@ -45,12 +52,12 @@ static void check_written(struct account *a, uint64_t body, str prefix, size_t s
 	assert_int_equal(st.st_size, size);
 	const char *map = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
 	for (size_t i = 0; i < size; i++)
-		if (map[i] != expected_byte(prefix, i))
+		if (map[i] != expected_byte(c, i))
 			fail_msg("byte %zu of %zu differs", i, size);
 	close(fd);
 }
 
-static void test_bodies(void **state)
+static void check_bodies(void **state, testing_byte_fn *byte)
 {
 	enum { C = ACCOUNT_CHUNK_SIZE };
 	static const size_t sizes[] = { 0, 1, 100, C - 6, C - 5, C - 4, C, 2 * C - 5, 2 * C,
@@ -58,27 +65,104 @@ static void test_bodies(void **state)
 	struct err err;
 	uint64_t modseq, size;
 	struct account *a = testing_open(state, ACCOUNT_CREATE);
-	str prefix = STR("trace");
+	struct content content = { STR("trace"), byte };
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-		int fd = testing_spool(sizes[i]);
-		size_t n = prefix.n + sizes[i];
-		struct account_delivery d = testing_delivery(prefix, fd, sizes[i]);
+		int fd = testing_spool_of(byte, sizes[i]);
+		size_t n = content.prefix.n + sizes[i];
+		struct account_delivery d = testing_delivery(content.prefix, fd, sizes[i]);
 		assert_ok(account_deliver(a, &d, 1, TESTING_NOW, &modseq, &err), &err);
 		close(fd);
 		assert_ok(account_body_size(a, d.out_body, &size, &err), &err);
 		assert_int_equal(size, n);
-		check_range(a, d.out_body, prefix, n, 0, n + 1);
+		check_range(a, d.out_body, &content, n, 0, n + 1);
 		static const size_t edges[] = { 0, 1, 5, C - 1, C, C + 1, 2 * C, 4 * C };
 		for (size_t k = 0; k < ARRAY_LEN(edges); k++)
 			for (size_t length = 0; length <= C + 1; length = length * 300 + 1)
-				check_range(a, d.out_body, prefix, n, edges[k], length);
-		check_written(a, d.out_body, prefix, n);
+				check_range(a, d.out_body, &content, n, edges[k], length);
+		check_written(a, d.out_body, &content, n);
 	}
 	size_t got;
 	char c;
 	assert_int_equal(account_body_read(a, 999, 0, &c, 1, &got, &err), -ENOENT);
 	testing_verify(a);
 	account_close(a);
+}
+
+static void test_bodies(void **state)
+{
+	check_bodies(state, testing_noise);
+}
+
+static void test_packed_bodies(void **state)
+{
+	check_bodies(state, testing_byte);
+}
+
+/* Bodies in a file of version 1 are read as they are, those that come later are packed. */
+static void test_bodies_of_version_1(void **state)
+{
+	enum { SIZE = 300000 };
+	struct content plain = { STR("old"), testing_noise }, packed = { STR("new"), testing_byte };
+	struct err err;
+	uint64_t modseq;
+	struct account *a = testing_open(state, ACCOUNT_CREATE), *reader;
+	int fd = testing_spool_of(plain.byte, SIZE);
+	struct account_delivery before = testing_delivery(plain.prefix, fd, SIZE);
+	assert_ok(account_deliver(a, &before, 1, TESTING_NOW, &modseq, &err), &err);
+	close(fd);
+	assert_ok(db_script(account_db(a),
+			  "ALTER TABLE body_chunk DROP COLUMN unpacked;"
+			  "UPDATE schema_version SET version = 1",
+			  &err),
+		&err);
+	account_close(a);
+	assert_int_equal(
+		account_open(*state, 7, ACCOUNT_READ_ONLY, TESTING_NOW, &reader, &err), -EROFS);
+
+	a = testing_open(state, 0);
+	fd = testing_spool_of(packed.byte, SIZE);
+	struct account_delivery after = testing_delivery(packed.prefix, fd, SIZE);
+	assert_ok(account_deliver(a, &after, 1, TESTING_NOW, &modseq, &err), &err);
+	close(fd);
+	check_range(a, before.out_body, &plain, 3 + SIZE, 0, SIZE + 10);
+	check_written(a, before.out_body, &plain, 3 + SIZE);
+	check_range(a, after.out_body, &packed, 3 + SIZE, 0, SIZE + 10);
+	testing_verify(a);
+	account_close(a);
+}
+
+/* A packed piece that was damaged is never read as something else. */
+static void test_damaged_piece(void **state)
+{
+	static const char *const damage[] = {
+		"UPDATE body_chunk SET data = substr(data, 1, LENGTH(data) - 1)",
+		"UPDATE body_chunk SET data = zeroblob(LENGTH(data))",
+		"UPDATE body_chunk SET unpacked = unpacked - 1",
+		"UPDATE body_chunk SET unpacked = 262145",
+		"UPDATE body_chunk SET unpacked = -1",
+		"UPDATE body_chunk SET unpacked = NULL",
+	};
+	enum { SIZE = 100000 };
+	int fd = testing_spool(SIZE);
+	for (size_t i = 0; i < ARRAY_LEN(damage); i++) {
+		struct err err;
+		uint64_t modseq;
+		char *out = xmalloc(SIZE);
+		size_t got;
+		struct account *a = testing_open(state, ACCOUNT_CREATE);
+		struct account_delivery d = testing_delivery(STR_EMPTY, fd, SIZE);
+		assert_ok(account_deliver(a, &d, 1, TESTING_NOW, &modseq, &err), &err);
+		assert_ok(db_script(account_db(a), damage[i], &err), &err);
+		assert_int_equal(
+			account_body_read(a, d.out_body, 0, out, SIZE, &got, &err), -EUCLEAN);
+		int spool = memfd_create("body", MFD_CLOEXEC);
+		assert_int_equal(account_body_write(a, d.out_body, spool, &err), -EUCLEAN);
+		close(spool);
+		account_close(a);
+		assert_ok(account_remove(*state, 7, &err), &err);
+		free(out);
+	}
+	close(fd);
 }
 
 static void test_empty_message(void **state)
@@ -88,8 +172,8 @@ static void test_empty_message(void **state)
 	testing_append(a, "INBOX", 0, STR_EMPTY);
 	struct account_messages m = list(a, "INBOX");
 	assert_int_equal(m.v[0].size, 0);
-	check_range(a, m.v[0].body, STR_EMPTY, 0, 0, 10);
-	check_written(a, m.v[0].body, STR_EMPTY, 0);
+	check_range(a, m.v[0].body, &(struct content){ 0 }, 0, 0, 10);
+	check_written(a, m.v[0].body, &(struct content){ 0 }, 0);
 	account_messages_done(&m);
 	struct account_expunged e;
 	assert_ok(account_expunge(a, testing_mailbox(a, "INBOX").id, all, 1, true, &e, &err), &err);
@@ -412,6 +496,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		store_test(test_bodies),
+		store_test(test_packed_bodies),
+		store_test(test_bodies_of_version_1),
+		store_test(test_damaged_piece),
 		store_test(test_empty_message),
 		store_test(test_batch),
 		store_test(test_summaries),

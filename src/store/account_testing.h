@@ -64,18 +64,27 @@ static inline void testing_verify(struct account *a)
 	assert_int_equal(problems, 0);
 }
 
-/* A file of n bytes, byte i being a function of i. */
+/* Files of n bytes, byte i being a function of i: one that packs well, and one that does not. */
+typedef char testing_byte_fn(size_t i);
+
 static inline char testing_byte(size_t i)
 {
 	return (char)(i * 31 + i / 4099);
 }
 
-static inline int testing_spool(size_t n)
+static inline char testing_noise(size_t i)
+{
+	uint64_t x = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	return (char)(x >> 56);
+}
+
+static inline int testing_spool_of(testing_byte_fn *byte, size_t n)
 {
 	int fd = memfd_create("spool", MFD_CLOEXEC);
 	char *bytes = xmalloc(n + 1);
 	for (size_t i = 0; i < n; i++)
-		bytes[i] = testing_byte(i);
+		bytes[i] = byte(i);
 	for (size_t done = 0; done < n;) {
 		ssize_t w = write(fd, bytes + done, n - done);
 		assert_true(w > 0);
@@ -83,4 +92,9 @@ static inline int testing_spool(size_t n)
 	}
 	free(bytes);
 	return fd;
+}
+
+static inline int testing_spool(size_t n)
+{
+	return testing_spool_of(testing_byte, n);
 }

@@ -74,17 +74,22 @@ static const char *const violations[] = {
 	" WHERE account = ?1 AND (envelope = '' OR body = '' OR bodystructure = '')",
 	"SELECT 'body ' || b.id || ': its pieces are not ' || b.size || ' bytes'"
 	" FROM body b LEFT JOIN (SELECT body, COUNT(*) AS n, MAX(seq) AS last,"
-	" SUM(LENGTH(data)) AS bytes FROM body_chunk WHERE account = ?1 GROUP BY body) c"
+	" SUM(COALESCE(unpacked, LENGTH(data))) AS bytes FROM body_chunk WHERE account = ?1 GROUP "
+	"BY body) c"
 	" ON c.body = b.id WHERE b.account = ?1 AND (b.size <> COALESCE(c.bytes, 0)"
 	" OR (b.size + 262143) / 262144 <> COALESCE(c.n, 0)"
 	" OR COALESCE(c.last, -1) <> COALESCE(c.n, 0) - 1)",
 	"SELECT 'body ' || c.body || ': piece ' || c.seq || ' is not full' FROM body_chunk c"
-	" WHERE c.account = ?1 AND LENGTH(c.data) <> 262144 AND EXISTS (SELECT 1 FROM body_chunk d"
+	" WHERE c.account = ?1 AND COALESCE(c.unpacked, LENGTH(c.data)) <> 262144"
+	" AND EXISTS (SELECT 1 FROM body_chunk d"
 	" WHERE d.account = ?1 AND d.body = c.body AND d.seq = c.seq + 1)",
 	"SELECT 'a piece of body ' || c.body || ' is left over' FROM body_chunk c WHERE c.account "
 	"= ?1"
 	" AND NOT EXISTS (SELECT 1 FROM body b WHERE b.account = ?1 AND b.id = c.body)",
 };
+
+typedef int check_fn(struct account *a, const char *sql, void (*fn)(void *arg, str problem),
+	void *arg, struct err *err);
 
 static int run(struct account *a, const char *sql, void (*fn)(void *arg, str problem), void *arg,
 	struct err *err)
@@ -98,13 +103,40 @@ static int run(struct account *a, const char *sql, void (*fn)(void *arg, str pro
 	return r;
 }
 
-/* Damage that stops a query is a finding like others; it ends the transaction, so a new one is
- * begun for the rest. */
-static int examine(struct account *a, const char *sql, void (*fn)(void *arg, str problem),
+static const char sql_packed[] =
+	"SELECT data, unpacked, 'body ' || body || ': piece ' || seq || ' is damaged'"
+	" FROM body_chunk WHERE account = ?1 AND unpacked IS NOT NULL";
+
+/* Every packed piece is unpacked once. */
+static int unpack_all(struct account *a, const char *sql, void (*fn)(void *arg, str problem),
 	void *arg, struct err *err)
 {
+	struct db_statement *st CLEANUP(db_reset_pointer) = NULL;
+	char *room CLEANUP(free_pointer) = NULL;
+	struct err unused;
+	str piece = STR_EMPTY;
+	int r = db_query(a->db, sql, &st, err, DB_I64(a->id));
+	while (r == 0 && (r = db_step(st, err)) > 0) {
+		if (body_piece(st, 0, 1, &room, &piece, &unused) < 0)
+			fn(arg, db_column_text(st, 2));
+		r = 0;
+	}
+	return r;
+}
+
+static int check_file(struct account *a, const char *unused, void (*fn)(void *arg, str problem),
+	void *arg, struct err *err)
+{
+	return db_check(a->db, fn, arg, err);
+}
+
+/* Damage that stops a check is a finding like others; it ends the transaction, so a new one is
+ * begun for the rest. */
+static int examine(struct account *a, check_fn *check, const char *sql,
+	void (*fn)(void *arg, str problem), void *arg, struct err *err)
+{
 	struct err detail = { 0 };
-	int r = sql ? run(a, sql, fn, arg, &detail) : db_check(a->db, fn, arg, &detail);
+	int r = check(a, sql, fn, arg, &detail);
 	if (r == -EUCLEAN) {
 		fn(arg, str_from_z(detail.text));
 		db_rollback(a->db);
@@ -119,8 +151,10 @@ int account_verify(
 	int r = db_begin(a->db, DB_READ, err);
 	if (r < 0)
 		return r;
-	r = examine(a, NULL, fn, arg, err);
+	r = examine(a, check_file, NULL, fn, arg, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(violations); i++)
-		r = examine(a, violations[i], fn, arg, err);
+		r = examine(a, run, violations[i], fn, arg, err);
+	if (r == 0)
+		r = examine(a, unpack_all, sql_packed, fn, arg, err);
 	return account_end(a, r, err);
 }

@@ -49,6 +49,14 @@ static const struct expectation expectations[] = {
 	{ "UPDATE body_chunk SET seq = 1 - seq + 10 WHERE body = 2;"
 	  "UPDATE body_chunk SET seq = seq - 10 WHERE body = 2",
 		"piece 0 is not full" },
+	{ "UPDATE body_chunk SET data = zeroblob(LENGTH(data)) WHERE body = 2 AND seq = 1",
+		"body 2: piece 1 is damaged" },
+	{ "UPDATE body_chunk SET data = substr(data, 2) WHERE body = 2 AND seq = 0",
+		"body 2: piece 0 is damaged" },
+	{ "UPDATE body_chunk SET unpacked = 262143 WHERE body = 2 AND seq = 0",
+		"body 2: piece 0 is damaged" },
+	{ "UPDATE body_chunk SET unpacked = NULL WHERE body = 2 AND seq = 0",
+		"body 2: its pieces are not" },
 };
 
 static struct account *make(void **state)

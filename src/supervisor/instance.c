@@ -22,9 +22,12 @@
 /* Who calls whom. */
 static const struct {
 	const char *caller, *callee;
+	bool one; /* each of the callers calls one of the callees */
 } edges[] = {
-	{ "smtpd", "directory" }, { "smtpd", "delivery" }, { "mailbox", "directory" },
-	{ "mailbox", "delivery" }, { "delivery", "mailbox" }, /* changes */
+	{ "smtpd", "directory", false }, { "smtpd", "delivery", false },
+	{ "smtpd", "filter", true }, { "filter", "resolver", false },
+	{ "mailbox", "directory", false }, { "mailbox", "delivery", false },
+	{ "delivery", "mailbox", false }, /* changes */
 };
 
 /* ── Making them ──────────────────────────────────────────────────────────────────────────── */
@@ -36,7 +39,7 @@ static unsigned processes(int64_t configured)
 }
 
 /* So many instances of the role, at the end of the list; with a table of connections if clients
- * connect to it. */
+ * connect to it. Those of a role that can have several are numbered. */
 static int make_instances(
 	struct supervisor *s, const char *role, unsigned count, bool clients, struct err *err)
 {
@@ -51,11 +54,12 @@ static int make_instances(
 		*in = (struct instance){ .owner = s,
 			.role = role,
 			.index = i,
+			.count = count,
 			.census = census,
 			.census_fd = census_fd,
 			.control = ipc_client_new(s->loop, CONTROL_TIMEOUT) };
 		in->calls = role_over(in->control);
-		if (clients)
+		if (clients || strcmp(role, "filter") == 0)
 			snprintf(in->name, sizeof in->name, "%s.%u", role, i);
 		else
 			snprintf(in->name, sizeof in->name, "%s", role);
@@ -69,7 +73,12 @@ int instances_make(struct supervisor *s, struct err *err)
 {
 	int rc = make_instances(s, "directory", 1, false, err);
 	if (rc == 0)
+		rc = make_instances(s, "resolver", 1, false, err);
+	if (rc == 0)
 		rc = make_instances(s, "delivery", 1, false, err);
+	if (rc == 0)
+		rc = make_instances(
+			s, "filter", processes(s->config->filter.processes), false, err);
 	if (rc == 0)
 		rc = make_instances(s, "smtpd", processes(s->config->smtp.processes), true, err);
 	if (rc == 0)
@@ -186,21 +195,27 @@ static int connect_pair(struct task *t, struct instance *caller, struct instance
 	return rc;
 }
 
+static bool calls(const struct instance *caller, const struct instance *callee)
+{
+	for (size_t i = 0; i < ARRAY_LEN(edges); i++)
+		if (!strcmp(edges[i].caller, caller->role) &&
+			!strcmp(edges[i].callee, callee->role) &&
+			(!edges[i].one || caller->index % callee->count == callee->index))
+			return true;
+	return false;
+}
+
 /* Makes the sockets between this instance and those that are ready. A failure of the other one is
  * its own affair: it is connected when it comes back. */
 static void connect_instance(struct task *t, struct instance *in)
 {
 	for (struct instance *other = in->owner->instances; other; other = other->next) {
-		for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
-			if (!other->ready || other == in)
-				continue;
-			if (!strcmp(edges[i].caller, in->role) &&
-				!strcmp(edges[i].callee, other->role))
-				(void)!connect_pair(t, in, other);
-			if (!strcmp(edges[i].callee, in->role) &&
-				!strcmp(edges[i].caller, other->role))
-				(void)!connect_pair(t, other, in);
-		}
+		if (!other->ready || other == in)
+			continue;
+		if (calls(in, other))
+			(void)!connect_pair(t, in, other);
+		if (calls(other, in))
+			(void)!connect_pair(t, other, in);
 	}
 }
 

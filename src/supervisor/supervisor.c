@@ -98,48 +98,57 @@ static void update_ports(struct task *t, struct instance *in, char *const *befor
 	}
 }
 
-static void tell_instances(struct task *t, struct supervisor *s, char *const *before, size_t n)
+/* -EINVAL where one refuses what only it can judge; those before it have taken it over then. One
+ * that does not answer has died, and starts anew with what holds then. */
+static int configure_instances(struct task *t, struct supervisor *s, struct err *err)
 {
-	for (struct instance *in = s->instances; in; in = in->next) {
-		struct err err = { "" };
-		if (!in->ready)
-			continue;
-		if (instance_configure(t, in, &err) < 0)
-			log_error(&s->log, "a process keeps its old configuration",
-				F_Z("process", in->name), F_Z("error", err.text));
-		else
-			update_ports(t, in, before, n);
-	}
+	int rc = 0;
+	for (struct instance *in = s->instances; in && rc != -EINVAL; in = in->next)
+		rc = in->ready ? instance_configure(t, in, err) : 0;
+	return rc == -EINVAL ? rc : 0;
 }
 
-static int load_new(struct supervisor *s, const struct config **out_config, struct buf *certificate,
-	struct buf *key, struct port **out_ports, struct err *err)
+/* What a reload replaces. */
+struct loaded {
+	const struct config *config;
+	struct buf certificate, key;
+};
+
+static void forget(struct loaded *l)
 {
-	const struct config *config = config_load(s->config_path, err);
-	if (!config)
-		return -EINVAL;
-	int rc = load_certificate(config, certificate, key, err);
-	if (rc == 0) {
-		/* Tried here, so that a bad pair changes nothing anywhere. */
-		struct tls_context *tls = NULL;
-		if (certificate->n)
-			rc = tls_context_new(
-				buf_str(certificate), buf_str(key), TLS_1_2, &tls, err);
-		tls_context_unref(tls);
-	}
-	if (rc == 0 && !str_equal(config->data_dir, s->config->data_dir))
+	config_unref(l->config);
+	wipe(&l->certificate);
+	wipe(&l->key);
+}
+
+static int check_new(const struct supervisor *s, const struct loaded *new, struct err *err)
+{
+	/* Tried here, so that a bad pair changes nothing anywhere. */
+	struct tls_context *tls = NULL;
+	int rc = 0;
+	if (new->certificate.n)
+		rc = tls_context_new(
+			buf_str(&new->certificate), buf_str(&new->key), TLS_1_2, &tls, err);
+	tls_context_unref(tls);
+	if (rc == 0 && !str_equal(new->config->data_dir, s->config->data_dir))
 		rc = err_set(err, EINVAL, "%s: data_dir cannot change while the server runs",
 			s->config_path);
+	return rc;
+}
+
+static int load_new(struct supervisor *s, struct loaded *out, struct err *err)
+{
+	struct loaded new = { .config = config_load(s->config_path, err) };
+	if (!new.config)
+		return -EINVAL;
+	int rc = load_certificate(new.config, &new.certificate, &new.key, err);
 	if (rc == 0)
-		rc = ports_open(config, &s->ports, out_ports, err);
-	if (rc < 0) {
-		wipe(certificate);
-		wipe(key);
-		config_unref(config);
-		return rc;
-	}
-	*out_config = config;
-	return 0;
+		rc = check_new(s, &new, err);
+	if (rc < 0)
+		forget(&new);
+	else
+		*out = new;
+	return rc;
 }
 
 static void take_log_settings(struct supervisor *s)
@@ -149,30 +158,52 @@ static void take_log_settings(struct supervisor *s)
 	s->sink.priorities = s->config->log.format == CONFIG_LOG_AUTO && getenv("JOURNAL_STREAM");
 }
 
+static void exchange(struct supervisor *s, struct loaded *other)
+{
+	struct loaded mine = { s->config, s->certificate, s->key };
+	s->config = other->config;
+	s->certificate = other->certificate;
+	s->key = other->key;
+	*other = mine;
+	take_log_settings(s);
+}
+
+/* All processes take it over, or none keeps it. */
+static int change_over(struct task *t, struct supervisor *s, struct loaded *new, struct err *err)
+{
+	exchange(s, new);
+	int rc = configure_instances(t, s, err);
+	if (rc == 0)
+		rc = ports_open(s->config, &s->ports, &s->ports, err);
+	if (rc < 0) {
+		struct err unused;
+		exchange(s, new);
+		(void)!configure_instances(t, s, &unused);
+	}
+	return rc;
+}
+
 static void reload(struct task *t, struct supervisor *s)
 {
-	const struct config *config;
-	struct buf certificate, key;
-	struct port *ports = NULL;
+	struct loaded loaded;
 	struct err err = { "" };
 	char *before[256];
 	size_t n = 0;
 	for (struct port *p = s->ports; p && n < ARRAY_LEN(before); p = p->next)
 		before[n++] = str_dup_z(str_from_z(p->name));
 	sd_notify(0, "RELOADING=1");
-	if (load_new(s, &config, &certificate, &key, &ports, &err) < 0) {
+	int rc = load_new(s, &loaded, &err);
+	if (rc == 0) {
+		rc = change_over(t, s, &loaded, &err);
+		forget(&loaded);
+	}
+	if (rc < 0) {
 		log_error(&s->log, "reload refused, the old configuration stays",
 			F_Z("error", err.text));
 	} else {
-		config_unref(s->config);
-		wipe(&s->certificate);
-		wipe(&s->key);
-		s->config = config;
-		s->certificate = certificate;
-		s->key = key;
-		s->ports = ports;
-		take_log_settings(s);
-		tell_instances(t, s, before, n);
+		for (struct instance *in = s->instances; in; in = in->next)
+			if (in->ready)
+				update_ports(t, in, before, n);
 		log_info(&s->log, "reloaded", F_Z("config", s->config_path));
 	}
 	while (n)
@@ -226,22 +257,17 @@ static void wait_for_end(struct task *t, struct supervisor *s, bool clients)
 	}
 }
 
-/* Those who serve clients first: what they have begun needs the others. */
-static void shut_down(struct task *t, struct supervisor *s)
+/* Lets the processes that serve clients, or the others, finish within that time, and ends them. */
+static void drain_and_end(struct task *t, struct supervisor *s, bool clients, int64_t patience)
 {
 	struct draining all[512];
 	unsigned left = 0, n = 0;
-	log_info(&s->log, "shutting down",
-		F_INT("grace_seconds", s->config->supervisor.shutdown_grace / NSEC_PER_SEC));
-	sd_notify(0, "STOPPING=1");
-	s->stopping = true;
 	for (struct instance *in = s->instances; in; in = in->next) {
-		if (!has_clients(in) || !in->ready || n == ARRAY_LEN(all))
+		if (has_clients(in) != clients || !in->ready || n == ARRAY_LEN(all))
 			continue;
 		all[n] = (struct draining){ in, &left };
 		left += task_start(s->loop, drain, &all[n++], NULL) == 0;
 	}
-	int64_t patience = s->config->supervisor.shutdown_grace + ROLE_LAST_WORDS + LAST_GRACE;
 	int64_t deadline = task_deadline(t, patience);
 	int rc = 0;
 	while (left && rc == 0)
@@ -249,11 +275,22 @@ static void shut_down(struct task *t, struct supervisor *s)
 	for (struct instance *in = s->instances; in; in = in->next)
 		if (in->task && !in->running)
 			task_cancel(in->task); /* waits for its restart */
-	wait_for_end(t, s, true);
+	wait_for_end(t, s, clients);
 	while (left) /* their processes are gone: their calls have failed */
 		if (event_wait(t, &s->progress, task_deadline(t, LAST_GRACE)) < 0)
 			break;
-	wait_for_end(t, s, false);
+}
+
+/* Those who serve clients first: what they have begun needs the others. */
+static void shut_down(struct task *t, struct supervisor *s)
+{
+	log_info(&s->log, "shutting down",
+		F_INT("grace_seconds", s->config->supervisor.shutdown_grace / NSEC_PER_SEC));
+	sd_notify(0, "STOPPING=1");
+	s->stopping = true;
+	drain_and_end(
+		t, s, true, s->config->supervisor.shutdown_grace + ROLE_LAST_WORDS + LAST_GRACE);
+	drain_and_end(t, s, false, LAST_GRACE);
 }
 
 /* ── The whole ────────────────────────────────────────────────────────────────────────────── */

@@ -17,8 +17,8 @@ struct instance {
 	struct instance *next;
 	struct supervisor *owner;
 	const char *role;
-	char name[32]; /* "directory", "smtpd.0" */
-	unsigned index;
+	char name[32];         /* "directory", "smtpd.0" */
+	unsigned index, count; /* among those of its role */
 	struct task *task;
 	uv_process_t process;
 	bool running; /* the process is there */

@@ -16,8 +16,8 @@ enum { FALLBACK_FIRST = 65520 };
 static const struct {
 	const char *role;
 	bool store; /* has the group that owns the accounts */
-} roles[] = { { "directory", false }, { "delivery", true }, { "smtpd", false },
-	{ "mailbox", true } };
+} roles[] = { { "directory", false }, { "delivery", true }, { "smtpd", false }, { "mailbox", true },
+	{ "resolver", false }, { "filter", false } };
 
 enum { STORE_GROUP_FALLBACK = FALLBACK_FIRST + (int)ARRAY_LEN(roles) };
 
@@ -70,6 +70,20 @@ static int make_dir(int dir, const char *name, mode_t mode, struct role_user use
 	if (mkdirat(dir, name, mode) < 0 && errno != EEXIST)
 		return err_errno(err, errno, "making %s in the data directory", name);
 	return give(dir, name, user, mode, err);
+}
+
+static int give_records(int dir, struct role_user user, struct err *err)
+{
+	static const char *const files[] = { "records.db", "records.db-wal", "records.db-shm" };
+	int rc = make_dir(dir, "records", 0770, user, err);
+	if (rc < 0 || !user.drop)
+		return rc;
+	int records CLEANUP(close_fd) = openat(dir, "records", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (records < 0)
+		return err_errno(err, errno, "records");
+	for (size_t i = 0; i < ARRAY_LEN(files) && rc == 0; i++)
+		rc = give(records, files[i], user, 0660, err);
+	return rc;
 }
 
 /* The accounts' files may have been made by another user before: an unprivileged run, a backup. */
@@ -138,6 +152,8 @@ int data_dir_prepare(const struct config *config, struct err *err)
 	int rc = check_way(config, err);
 	if (rc == 0)
 		rc = make_dir(dir, "accounts", 0770, delivery, err);
+	if (rc == 0)
+		rc = give_records(dir, delivery, err);
 	if (rc == 0)
 		rc = make_dir(dir, "spool", 0700, role_user(config, "smtpd"), err);
 	if (rc == 0)

@@ -1,4 +1,5 @@
 """Disks that are full or fail: a temporary refusal, nothing lost, and service when it is over."""
+import base64
 import ctypes
 import errno
 import mmap
@@ -12,7 +13,10 @@ import pytest
 
 from harness import ALICE, load, postern
 
-BODY = b"x" * 76 + b"\r\n"
+
+def noise(lines):
+    """Text that the store cannot make much smaller."""
+    return b"".join(base64.b64encode(os.urandom(57)) + b"\r\n" for _ in range(lines))
 
 
 def attempt(server, token, lines=10):
@@ -26,7 +30,7 @@ def attempt(server, token, lines=10):
         reply = client.cmd("DATA")
         if reply.code != 354:
             return reply
-        client.send(b"X-Token: %s\r\n\r\n" % token.encode() + BODY * lines + b".\r\n")
+        client.send(b"X-Token: %s\r\n\r\n" % token.encode() + noise(lines) + b".\r\n")
         reply = client.reply()
         client.expect("NOOP", "250")
         return reply
@@ -75,7 +79,7 @@ def test_full_disk(make_server, small_disk):
                 break
     assert accepted and len(refused) == 5
     with server.imap() as client:
-        result = client.append(b"INBOX", BODY * 1000)
+        result = client.append(b"INBOX", noise(1000))
         assert result.status == "NO", result
     found = load.stored_tokens(server, ALICE)
     assert [token for token in accepted if found[token] != 1] == []
@@ -148,7 +152,7 @@ def test_everything_fails_for_a_while(faulty, kind, error):
         reply = attempt(server, f"during{n}", lines=2000)
         assert 400 <= reply.code < 500 and reply.enhanced.startswith("4.3."), reply
     with server.imap() as client:
-        assert client.append(b"INBOX", BODY * 2000).status == "NO"
+        assert client.append(b"INBOX", noise(2000)).status == "NO"
     assert faults.hits.value >= 3
     faults.disarm()
     assert attempt(server, "after").code == 250

@@ -1,0 +1,71 @@
+/*
+ * check.h: what the checks share: one message under judgement. Inside of filter.
+ *
+ * To add a check: a file check_NAME.c with a struct check, and a line in checks[] in judge.c. Its
+ * findings: lines in rules/findings.def.
+ */
+#pragma once
+
+#include "filter/judge.h"
+
+struct judgement {
+	struct arena *arena;
+	const struct config *config;
+	const struct config_auth *auth;
+	const struct config_filter *rules;
+	const struct dns *dns;
+	const struct judge_message *message;
+	const struct judge_facts *facts;
+	str header;    /* with its empty line */
+	str from;      /* the values of all From fields, joined with ", " */
+	bool has_body; /* the checks look at the message; else only at the envelope */
+
+	const struct envelope_result *envelope;
+	struct dkim_verifier *dkim_verifier;
+	struct arc_verifier *arc_verifier;
+	struct dkim_outcome dkim;
+	struct arc_outcome arc;
+	struct dmarc_outcome dmarc;
+	bool has_dkim, has_arc, has_dmarc; /* evaluated */
+
+	struct findings findings;
+	bool exempt;      /* an allow-listed domain, authenticated: no penalty of SPF and DMARC */
+	bool arc_trusted; /* a trusted forwarder saw DMARC pass */
+	struct auth_span *cuts;
+	size_t cut_count;
+	bool cut_too_far;
+
+	/* What failed in the DNS while the checks ran; the first question. */
+	str dns_failed;
+};
+
+/* Calls may be NULL. They run in this order, each for all checks in turn. */
+struct check {
+	const char *name;
+	void (*begin)(struct judgement *j);           /* the header is there */
+	void (*body)(struct judgement *j, str piece); /* as it comes, in pieces */
+	void (*end)(struct judgement *j);             /* asks the DNS */
+	void (*report)(struct judgement *j);          /* adds findings */
+	void (*done)(struct judgement *j);            /* frees */
+};
+
+extern const struct check check_client, check_spf, check_dkim, check_arc, check_dmarc, check_allow,
+	check_results;
+
+enum { CHECKS_MAX = 16 };
+
+/* Adds a finding whose evidence is made as by printf. */
+void judgement_find(struct judgement *j, enum finding_name name, const char *format, ...)
+	PRINTF(3, 4);
+
+/* Whether the name is one of these domains, or below one; that one then is in *out_domain (may be
+ * NULL). */
+bool names_contain(const struct config_names *names, str name, str *out_domain);
+
+/* The verdict that follows from findings and policies: into *out action, reply, score, why. */
+void judgement_decide(struct judgement *j, struct verdict *out);
+
+/* The decision record, at most JUDGE_RECORD_MAX bytes. took: nanoseconds of each check. */
+str judgement_record(const struct judgement *j, const struct verdict *verdict,
+	const struct check *const *checks, const int64_t *took, size_t check_count,
+	struct arena *a);

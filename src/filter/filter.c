@@ -1,0 +1,172 @@
+#include "filter/filter.h"
+
+#include "io/task.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Ids are made by smtpd: ten characters, as keys they may be a little more. */
+enum { ID_MAX = 64 };
+
+#define FACTS_OF(in, ip)                                                                           \
+	{                                                                                          \
+		.id = (in)->id, .door = (in)->door, .client = (ip), .port = (uint16_t)(in)->port,  \
+		.client_name = (in)->client_name, .helo = (in)->helo, .sender = (in)->sender,      \
+		.utf8 = (in)->utf8, .tls = (in)->tls, .domain = (in)->domain,                      \
+	}
+
+static bool client_of(str bytes, struct ip *out)
+{
+	if (bytes.n != sizeof out->bytes)
+		return false;
+	memcpy(out->bytes, bytes.p, sizeof out->bytes);
+	return true;
+}
+
+/* ── The envelope ─────────────────────────────────────────────────────────────────────────── */
+
+struct envelope_job {
+	const struct config *config;
+	const struct judge_facts *facts;
+	struct envelope_entry *entry;
+};
+
+static void run_envelope(const struct dns *dns, void *arg)
+{
+	struct envelope_job *job = arg;
+	judge_envelope(job->config, dns, job->facts, &job->entry->arena, &job->entry->result);
+}
+
+static int envelope(struct task *t, void *self, const struct filter_envelope_request *in,
+	struct arena *a, struct filter_envelope_reply *out)
+{
+	struct filter *f = self;
+	struct ip ip;
+	if (!client_of(in->client, &ip) || in->id.n == 0 || in->id.n > ID_MAX ||
+		str_find_char(in->id, '\0') >= 0)
+		return -EINVAL;
+	struct judge_facts facts = FACTS_OF(in, ip);
+	const struct config *config = config_ref(f->config);
+	struct envelope_job job = { config, &facts, envelope_entry_new() };
+	f->with_dns(f->context, t, run_envelope, &job);
+	struct judge_reply early = judge_early(config, &facts, &job.entry->result, a);
+	*out = (struct filter_envelope_reply){ .code = early.code,
+		.klass = early.klass,
+		.subject = early.subject,
+		.detail = early.detail,
+		.text = early.text };
+	/* smtpd asks no more about a message that it has refused, but for its record. */
+	envelope_cache_add(f->envelopes, in->id, job.entry, task_now(t));
+	config_unref(config);
+	return 0;
+}
+
+/* ── The message ──────────────────────────────────────────────────────────────────────────── */
+
+struct judge_job {
+	struct task *task;
+	const struct config *config;
+	const struct judge_message *message;
+	struct envelope_entry *entry; /* NULL: find it out */
+	struct arena *arena;
+	struct verdict verdict;
+};
+
+static void run_judge(const struct dns *dns, void *arg)
+{
+	struct judge_job *job = arg;
+	if (!job->entry) {
+		job->entry = envelope_entry_new();
+		judge_envelope(job->config, dns, &job->message->facts, &job->entry->arena,
+			&job->entry->result);
+	}
+	judge_message(job->task, job->config, dns, job->message, &job->entry->result, job->arena,
+		&job->verdict);
+}
+
+static void fill_reply(const struct verdict *v, struct arena *a, struct filter_judge_reply *out)
+{
+	uint64_t *cuts = arena_array(a, uint64_t, 2 * v->cut_count + 1);
+	for (size_t i = 0; i < v->cut_count; i++) {
+		cuts[2 * i] = v->cuts[i].offset;
+		cuts[2 * i + 1] = v->cuts[i].n;
+	}
+	*out = (struct filter_judge_reply){
+		.action = v->action,
+		.code = v->reply.code,
+		.klass = v->reply.klass,
+		.subject = v->reply.subject,
+		.detail = v->reply.detail,
+		.text = v->reply.text,
+		.client_name = v->client_name,
+		.fields = v->fields,
+		.cuts = { cuts, 2 * v->cut_count },
+		.score = (int64_t)(v->score * 100 + (v->score < 0 ? -0.5 : 0.5)),
+		.why = v->why,
+		.findings = v->findings,
+		.record = v->record,
+	};
+}
+
+/* The message, mapped where it is a file; to be unmapped. */
+static int map_message(const struct filter_judge_request *in, str *out)
+{
+	*out = in->content;
+	if (in->message < 0)
+		return in->content.n == in->size ? 0 : -EINVAL;
+	/* Not fstat(): to a sandbox it looks like asking for files by name. */
+	off_t end = lseek(in->message, 0, SEEK_END);
+	if (end < 0)
+		return -errno;
+	if (in->size == 0 || in->size > (uint64_t)end || in->content.n)
+		return -EINVAL;
+	void *p = mmap(NULL, in->size, PROT_READ, MAP_PRIVATE, in->message, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*out = str_from(p, in->size);
+	return 0;
+}
+
+static void unmap_message(const struct filter_judge_request *in, str content)
+{
+	if (in->message < 0)
+		return;
+	union {
+		const char *in;
+		void *out;
+	} p = { content.p };
+	munmap(p.out, content.n);
+}
+
+static int judge(struct task *t, void *self, const struct filter_judge_request *in, struct arena *a,
+	struct filter_judge_reply *out)
+{
+	struct filter *f = self;
+	struct ip ip;
+	if (!client_of(in->client, &ip) || in->id.n > ID_MAX)
+		return -EINVAL;
+	struct judge_message message = {
+		.facts = FACTS_OF(in, ip),
+		.recipients = in->recipients.v,
+		.recipient_count = in->recipients.n,
+		.received = in->received,
+		.keys = f->keys,
+	};
+	int rc = map_message(in, &message.content);
+	if (rc < 0)
+		return rc;
+	struct judge_job job = { .task = t,
+		.config = config_ref(f->config),
+		.message = &message,
+		.entry = envelope_cache_take(f->envelopes, in->id, task_now(t)),
+		.arena = a };
+	f->with_dns(f->context, t, run_judge, &job);
+	fill_reply(&job.verdict, a, out);
+	unmap_message(in, message.content);
+	envelope_entry_free(job.entry);
+	config_unref(job.config);
+	return 0;
+}
+
+const struct filter_ops filter_functions = { .envelope = envelope, .judge = judge };

@@ -1,0 +1,22 @@
+/*
+ * filter.h: answers the calls of filter.def with judge.h. The filter keeps nothing of a message
+ * but what its envelope gave, until the message itself comes (envelope_cache.h).
+ */
+#pragma once
+
+#include "filter/envelope_cache.h"
+#include "filter/filter_calls.h"
+
+struct filter {
+	const struct config *config; /* the current one; each call takes a reference of its own */
+	struct envelope_cache *envelopes;
+	struct dkim_keys *keys; /* may be NULL */
+	/* Calls fn with the DNS as one call of task t sees it. */
+	void (*with_dns)(void *context, struct task *t,
+		void (*fn)(const struct dns *dns, void *arg), void *arg);
+	void *context;
+};
+
+/* What answers filter_envelope() and filter_judge(), with the struct filter as self. -EINVAL for
+ * what no smtpd sends; -errno where the message cannot be read. */
+extern const struct filter_ops filter_functions;

@@ -1,0 +1,285 @@
+/*
+ * judge.c: runs the checks over a message.
+ */
+#include "filter/judge.h"
+
+#include "base/clock.h"
+#include "filter/check.h"
+#include "io/task.h"
+#include "mail/header.h"
+#include "mailauth/domain.h"
+
+/* In the order in which they report: later ones look at what earlier ones found. */
+static const struct check *const checks[] = {
+	&check_results,
+	&check_client,
+	&check_spf,
+	&check_dkim,
+	&check_arc,
+	&check_dmarc,
+	&check_allow,
+};
+_Static_assert(ARRAY_LEN(checks) <= CHECKS_MAX, "");
+
+enum {
+	BLOCK = 256 * 1024, /* of a body, between two yields */
+	FROM_MAX = 64 * 1024,
+	FIELDS_MAX = 256 * 1024,
+	/* SPF, DKIM, ARC, DMARC, findings, and as much as the header for the cuts. */
+	SCRATCH_MAX = 16 * 1024 * 1024,
+};
+
+/* ── Look-ups that end in time ────────────────────────────────────────────────────────────── */
+
+/* The caller's DNS, until the time is up; remembers what failed first. */
+struct timed_dns {
+	struct dns dns;
+	const struct dns *inner;
+	struct arena *arena; /* of the name */
+	int64_t deadline;
+	str failed;
+};
+
+static int64_t now_of(const struct dns *dns)
+{
+	return dns->now ? dns->now(dns->context) : 0;
+}
+
+static void timed_lookup(
+	void *context, enum dns_type type, str name, struct arena *a, struct dns_answer *out)
+{
+	struct timed_dns *d = context;
+	if (now_of(d->inner) > d->deadline)
+		*out = (struct dns_answer){ .status = DNS_TEMPORARY,
+			.why = STR("the time for this message is up") };
+	else
+		dns_lookup(d->inner, type, name, a, out);
+	if (dns_failed(out->status) && d->failed.n == 0)
+		d->failed = arena_printf(d->arena, "%s %.*s (%.*s)",
+			dns_type_name(type) ? dns_type_name(type) : "?",
+			STR_ARG(str_first(name, DNS_NAME_MAX)), STR_ARG(str_first(out->why, 100)));
+}
+
+static int64_t timed_now(void *context)
+{
+	struct timed_dns *d = context;
+	return now_of(d->inner);
+}
+
+static void timed_init(
+	struct timed_dns *d, const struct dns *inner, int64_t timeout, struct arena *a)
+{
+	*d = (struct timed_dns){
+		.inner = inner, .arena = a, .deadline = now_of(inner) + timeout, .failed = STR_EMPTY
+	};
+	d->dns = (struct dns){ timed_lookup, inner->now ? timed_now : NULL, d };
+}
+
+/* ── The envelope ─────────────────────────────────────────────────────────────────────────── */
+
+static str host_of(str address)
+{
+	ptrdiff_t at = str_find_last_char(address, '@');
+	return at < 0 ? address : str_skip(address, (size_t)at + 1);
+}
+
+void judge_envelope(const struct config *config, const struct dns *dns,
+	const struct judge_facts *facts, struct arena *a, struct envelope_result *out)
+{
+	struct timed_dns timed;
+	timed_init(&timed, dns, config->filter.timeout, a);
+	*out = (struct envelope_result){ .dns_failed = STR_EMPTY };
+	str helo = arena_str(a, str_first(facts->helo, 1024));
+	str sender = arena_str(a, str_first(facts->sender, 1024));
+	int64_t started = clock_monotonic();
+	rdns_check(&timed.dns, &facts->client, helo, a, &out->rdns);
+	out->took[0] = clock_monotonic() - started;
+	struct spf_query query = { .identity = SPF_MAILFROM,
+		.client = facts->client,
+		.helo = helo,
+		.sender = sender,
+		.receiver = arena_str(a, config->hostname),
+		.time = clock_wall() / NSEC_PER_SEC };
+	spf_check(&timed.dns, &query, a, &out->spf);
+	out->has_spf_helo = out->rdns.syntax == HELO_SYNTAX_FQDN;
+	query.identity = SPF_HELO;
+	query.sender = STR_EMPTY;
+	if (out->has_spf_helo && sender.n && str_equal_nocase(host_of(sender), helo)) {
+		/* One question for both. */
+		out->spf_helo = out->spf;
+		out->spf_helo.identity = SPF_HELO;
+	} else if (out->has_spf_helo && sender.n) {
+		spf_check(&timed.dns, &query, a, &out->spf_helo);
+	}
+	out->took[1] = clock_monotonic() - started - out->took[0];
+	out->dns_failed = timed.failed;
+}
+
+/* ── The message ──────────────────────────────────────────────────────────────────────────── */
+
+void judgement_find(struct judgement *j, enum finding_name name, const char *format, ...)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(8 * 1024);
+	va_list args;
+	va_start(args, format);
+	buf_vprintf(&text, format, args);
+	va_end(args);
+	finding_add(&j->findings, name, buf_str(&text));
+}
+
+bool names_contain(const struct config_names *names, str name, str *out_domain)
+{
+	for (size_t i = 0; i < names->n && name.n; i++) {
+		if (!domain_is_within(name, names->items[i]))
+			continue;
+		if (out_domain)
+			*out_domain = names->items[i];
+		return true;
+	}
+	return false;
+}
+
+/* The values of all From fields. */
+static str authors(str header, struct arena *a)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(FROM_MAX);
+	struct header_field field;
+	for (size_t at = 0; header_next(header, &at, &field);) {
+		if (!str_equal_nocase(field.name, STR("From")))
+			continue;
+		if (text.n)
+			buf_add(&text, STR(", "));
+		header_unfold(&text, field.value);
+	}
+	return text.n ? arena_str(a, buf_str(&text)) : STR_EMPTY;
+}
+
+static void run_begin(struct judgement *j, int64_t took[])
+{
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		int64_t started = clock_monotonic();
+		if (checks[i]->begin)
+			checks[i]->begin(j);
+		took[i] += clock_monotonic() - started;
+	}
+}
+
+static void run_body(struct task *t, struct judgement *j, str body, int64_t took[])
+{
+	while (body.n) {
+		str block = str_first(body, BLOCK);
+		for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+			int64_t started = clock_monotonic();
+			if (checks[i]->body)
+				checks[i]->body(j, block);
+			took[i] += clock_monotonic() - started;
+		}
+		body = str_skip(body, block.n);
+		if (body.n)
+			(void)!task_yield(t); /* a cancelled one goes on to its end: that is near */
+	}
+}
+
+static void run_end(struct judgement *j, int64_t took[])
+{
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		int64_t started = clock_monotonic();
+		if (checks[i]->end)
+			checks[i]->end(j);
+		took[i] += clock_monotonic() - started;
+	}
+}
+
+static void run_report(struct judgement *j)
+{
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		j->findings.source = checks[i]->name;
+		if (checks[i]->report)
+			checks[i]->report(j);
+	}
+	j->findings.source = "dns";
+	str failed = j->envelope->dns_failed.n ? j->envelope->dns_failed : j->dns_failed;
+	if (failed.n)
+		judgement_find(j, FINDING_DNS_FAILURE, "%.*s", STR_ARG(failed));
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+		if (checks[i]->done)
+			checks[i]->done(j);
+}
+
+static str fields_of(const struct judgement *j, struct arena *a)
+{
+	const struct envelope_result *e = j->envelope;
+	struct auth_results results = {
+		.authserv_id = j->auth->authserv_id.n ? j->auth->authserv_id : j->config->hostname,
+		.client = j->facts->client,
+		.helo = j->facts->helo,
+		.sender = j->facts->sender,
+		.utf8 = j->facts->utf8,
+		.rdns = &e->rdns,
+		.spf = &e->spf,
+		.spf_helo = e->has_spf_helo && j->facts->sender.n ? &e->spf_helo : NULL,
+		.dkim = j->has_dkim ? &j->dkim : NULL,
+		.arc = j->has_arc ? &j->arc : NULL,
+		.dmarc = j->has_dmarc ? &j->dmarc : NULL,
+	};
+	struct buf text CLEANUP(buf_done) = BUF_INIT(FIELDS_MAX);
+	auth_results_format(&results, &text);
+	if (j->auth->received_spf)
+		received_spf_format(&results, &text);
+	ASSERT(!text.overflowed);
+	return arena_str(a, buf_str(&text));
+}
+
+/* What outlives the judgement. */
+static void keep(struct judgement *j, struct arena *a, struct verdict *out)
+{
+	struct auth_span *cuts = arena_array(a, struct auth_span, j->cut_count + 1);
+	if (j->cut_count && !j->cut_too_far) {
+		memcpy(cuts, j->cuts, j->cut_count * sizeof *cuts);
+		out->cut_count = j->cut_count;
+	}
+	out->cuts = cuts;
+	out->why = arena_str(a, out->why);
+	out->reply.text = arena_str(a, out->reply.text);
+	const struct rdns_outcome *r = &j->envelope->rdns;
+	out->client_name = r->result == RDNS_PASS ? arena_str(a, r->name) : STR_EMPTY;
+	out->findings = findings_main(&j->findings, 6, a);
+	out->fields = fields_of(j, a);
+}
+
+void judge_message(struct task *t, const struct config *config, const struct dns *dns,
+	const struct judge_message *message, const struct envelope_result *envelope,
+	struct arena *a, struct verdict *out)
+{
+	const struct config_domain *own = config_domain_find(config, message->facts.domain);
+	size_t header_n = header_length(message->content);
+	struct arena scratch CLEANUP(arena_done) = ARENA_INIT(SCRATCH_MAX + 2 * header_n);
+	struct timed_dns timed;
+	timed_init(&timed, dns, config->filter.timeout, &scratch);
+	struct judgement j = {
+		.arena = &scratch,
+		.config = config,
+		.auth = own ? &own->auth : &config->auth,
+		.rules = own ? &own->filter : &config->filter,
+		.dns = &timed.dns,
+		.message = message,
+		.facts = &message->facts,
+		.header = str_first(message->content, header_n),
+		.envelope = envelope,
+		.dns_failed = STR_EMPTY,
+	};
+	int64_t took[CHECKS_MAX] = { 0 };
+	findings_init(&j.findings, &j.rules->findings, &scratch);
+	j.from = authors(j.header, &scratch);
+	run_begin(&j, took);
+	run_body(t, &j, str_skip(message->content, header_n), took);
+	run_end(&j, took);
+	j.dns_failed = timed.failed;
+	run_report(&j);
+	*out = (struct verdict){
+		.action = JUDGE_ACCEPT, .why = STR_EMPTY, .reply = { .text = STR_EMPTY }
+	};
+	judgement_decide(&j, out);
+	keep(&j, a, out);
+	out->record = judgement_record(&j, out, checks, took, ARRAY_LEN(checks), a);
+}

@@ -1,0 +1,96 @@
+/*
+ * judge.h: the judgement of one message: checks look at connection, envelope and message and add
+ * findings; scores and policies make a verdict of them.
+ *
+ *     judge_envelope() ──▶ struct envelope_result ──▶ judge_message() ──▶ struct verdict
+ *     before the message is transferred             when it is all there
+ *
+ * The message is never changed here: the verdict says what to put before it and what to cut out.
+ * Look-ups go through the caller's struct dns, and together take no longer than filter.timeout;
+ * what was not answered by then counts as temporary.
+ */
+#pragma once
+
+#include "filter/finding.h"
+#include "mailauth/auth_results.h"
+
+struct task;
+
+enum {
+	/* A field that must be cut out may end so far behind the start: delivery gets the header up
+	 * to there within the call. */
+	JUDGE_CUT_MAX = 1024 * 1024,
+	JUDGE_RECORD_MAX = 64 * 1024,
+	/* What the caller's arena needs for a verdict. */
+	JUDGE_ARENA_MAX = 4 * 1024 * 1024,
+};
+
+/* What is known before the message comes. */
+struct judge_facts {
+	str id;
+	str door; /* "smtp" */
+	struct ip client;
+	uint16_t port;
+	str client_name; /* as somebody trusted gave it (XCLIENT), else empty */
+	str helo;
+	str sender; /* of MAIL FROM; empty: the null path */
+	bool utf8;  /* SMTPUTF8 */
+	str tls;    /* "TLSv1.3", or empty */
+	str domain; /* of the recipients: whose rules hold; empty: those of nobody in particular */
+};
+
+struct judge_message {
+	struct judge_facts facts;
+	const str *recipients;
+	size_t recipient_count;
+	str content;
+	int64_t received;       /* seconds since 1970 */
+	struct dkim_keys *keys; /* decoded before; NULL: none are kept */
+};
+
+enum judge_action { JUDGE_ACCEPT, JUDGE_JUNK, JUDGE_REJECT, JUDGE_TEMPFAIL };
+
+/* A reply to be given; code 0: none. */
+struct judge_reply {
+	unsigned code, klass, subject, detail;
+	str text;
+};
+
+struct verdict {
+	enum judge_action action;
+	struct judge_reply reply; /* for JUDGE_REJECT and JUDGE_TEMPFAIL */
+	double score;
+	str why;                      /* a sentence, for the record and the log */
+	str findings;                 /* the main ones, for the log */
+	str client_name;              /* confirmed by reverse DNS; else empty */
+	str fields;                   /* to put before the message */
+	const struct auth_span *cuts; /* of the message's header, in order */
+	size_t cut_count;
+	str record; /* JSON */
+};
+
+/* What connection and envelope gave. */
+struct envelope_result {
+	struct rdns_outcome rdns;
+	struct spf_outcome spf, spf_helo;
+	bool has_spf_helo; /* else the HELO name is none that could have a policy */
+	int64_t took[2];   /* nanoseconds: reverse DNS and HELO, SPF */
+	str dns_failed;    /* the first question that got no answer; empty: none */
+};
+
+/* What ENVELOPE_ARENA_MAX bytes of an arena hold. Slices of the facts are copied. Waits as the
+ * look-ups do. */
+enum { ENVELOPE_ARENA_MAX = 192 * 1024 };
+void judge_envelope(const struct config *config, const struct dns *dns,
+	const struct judge_facts *facts, struct arena *a, struct envelope_result *out);
+
+/* Why the message need not be transferred at all; code 0: it may come. */
+struct judge_reply judge_early(const struct config *config, const struct judge_facts *facts,
+	const struct envelope_result *envelope, struct arena *a);
+
+/* envelope: of the same facts. t: yielded to others between the blocks of a large message. */
+void judge_message(struct task *t, const struct config *config, const struct dns *dns,
+	const struct judge_message *message, const struct envelope_result *envelope,
+	struct arena *a, struct verdict *out);
+
+const char *judge_action_name(enum judge_action action);

@@ -1,0 +1,137 @@
+/*
+ * A whole judgement: the first byte picks policies, the second when the DNS fails; then the HELO
+ * name, the sender, what the DNS answers (lines, taken in turn), and behind an empty line the
+ * message.
+ *
+ * Whatever comes: one verdict that holds together, fields that are whole lines, cuts that lie in
+ * order in the header, a record that is one JSON object within its bound.
+ */
+#include "filter/judge.h"
+#include "io/task_sync.h"
+#include "mail/header.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct source {
+	str all, rest;
+	unsigned questions;
+	uint8_t mood;
+	int64_t now;
+};
+
+static str next_line(struct source *s)
+{
+	str line;
+	if (s->rest.n == 0)
+		s->rest = s->all;
+	(void)str_cut(s->rest, '\n', &line, &s->rest);
+	return str_first(line, 4096);
+}
+
+static void lookup(
+	void *context, enum dns_type type, str name, struct arena *a, struct dns_answer *out)
+{
+	struct source *s = context;
+	ASSERT(dns_name_is_askable(name));
+	s->now += NSEC_PER_MSEC * 10 * (s->mood & 15);
+	unsigned choice = (s->mood * ++s->questions + (unsigned)name.n) % 16;
+	*out = (struct dns_answer){ .why = STR("fuzz"), .status = DNS_NODATA };
+	if (choice < 3)
+		out->status = (enum dns_status)(DNS_NXDOMAIN + choice);
+	if (choice < 4)
+		return;
+	struct dns_record *record = arena_new(a, struct dns_record);
+	record->name = record->text = arena_str(a, next_line(s));
+	bool good = ip_parse(
+		type == DNS_TYPE_AAAA ? STR("2001:db8::1") : STR("192.0.2.1"), &record->ip);
+	ASSERT(good);
+	out->status = DNS_FOUND;
+	out->records = record;
+	out->n = 1;
+}
+
+static int64_t now(void *context)
+{
+	return ((struct source *)context)->now;
+}
+
+static const char *const configs[] = {
+	"hostname = \"mx.test\";",
+	"hostname = \"mx.test\"; auth: { spf_fail = \"reject\"; honour_dmarc = \"junk\"; "
+	"received_spf = true; };",
+	"hostname = \"mx.test\"; auth: { dns_failure = \"tempfail\"; organization = "
+	"\"public-suffix\"; };",
+	"hostname = \"mx.test\"; auth: { allow_domains = [ \"a.test\", \"com\" ]; arc_trusted = "
+	"[ \"a.test\" ]; }; filter: { findings = ( { name = \"DKIM_NONE\"; mode = \"reject\"; } ); "
+	"};",
+};
+
+static void check_fields(str rest)
+{
+	struct header_field field;
+	size_t at = 0, n = 0;
+	for (; header_next(rest, &at, &field); n++)
+		ASSERT(str_equal(field.name, STR("Authentication-Results")) ||
+			str_equal(field.name, STR("Received-SPF")));
+	ASSERT(at == rest.n && n > 0 && str_ends(rest, STR("\r\n")));
+}
+
+static void check_verdict(const struct verdict *v, str message)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < v->cut_count; i++) {
+		ASSERT(v->cuts[i].offset >= at && v->cuts[i].n > 0);
+		at = v->cuts[i].offset + v->cuts[i].n;
+	}
+	ASSERT(at <= header_length(message));
+	bool refuses = v->action == JUDGE_REJECT || v->action == JUDGE_TEMPFAIL;
+	ASSERT(refuses == (v->reply.code != 0));
+	ASSERT(v->record.n <= JUDGE_RECORD_MAX && str_starts(v->record, STR("{\"id\":")) &&
+		str_ends(v->record, STR("}")));
+	check_fields(v->fields);
+}
+
+static void judge_one(
+	const struct config *config, const struct dns *dns, const struct judge_message *message)
+{
+	struct arena a CLEANUP(arena_done) = ARENA_INIT(ENVELOPE_ARENA_MAX);
+	struct arena b CLEANUP(arena_done) = ARENA_INIT(JUDGE_ARENA_MAX);
+	struct task *t = task_sync_new(&(struct task_sync_options){ 0 });
+	struct envelope_result envelope;
+	struct verdict verdict;
+	judge_envelope(config, dns, &message->facts, &a, &envelope);
+	(void)judge_early(config, &message->facts, &envelope, &b);
+	judge_message(t, config, dns, message, &envelope, &b, &verdict);
+	check_verdict(&verdict, message->content);
+	task_sync_free(t);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size < 2)
+		return 0;
+	struct err err;
+	const char *text = configs[data[0] % ARRAY_LEN(configs)];
+	const struct config *config = config_parse(str_from_z(text), STR("f"), STR("/"), &err);
+	struct source source = { .mood = data[1] };
+	struct judge_message message = { .facts = { .id = STR("0123456789"),
+						 .door = STR("smtp"),
+						 .client_name = STR_EMPTY,
+						 .tls = STR_EMPTY,
+						 .utf8 = data[0] & 16,
+						 .domain = STR_EMPTY },
+		.received = 1700000000 };
+	str rest = str_from(data + 2, size - 2);
+	(void)str_cut(rest, '\n', &message.facts.helo, &rest);
+	(void)str_cut(rest, '\n', &message.facts.sender, &rest);
+	ptrdiff_t end = str_find(rest, STR("\n\n"));
+	source.all = end < 0 ? STR_EMPTY : str_first(rest, (size_t)end);
+	message.content = end < 0 ? rest : str_skip(rest, (size_t)end + 2);
+	bool good = ip_parse(
+		data[0] & 32 ? STR("2001:db8::1") : STR("192.0.2.1"), &message.facts.client);
+	ASSERT(good && config);
+	struct dns dns = { lookup, now, &source };
+	judge_one(config, &dns, &message);
+	config_unref(config);
+	return 0;
+}

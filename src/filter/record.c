@@ -1,0 +1,267 @@
+/*
+ * record.c: the decision record of a message that was judged: what `postern why` tells. Each text
+ * is cut so that the whole stays within JUDGE_RECORD_MAX; if it does not all the same, it comes
+ * without what the checks saw, and with the decision.
+ */
+#include "base/clock.h"
+#include "base/json.h"
+#include "filter/check.h"
+#include "mail/header.h"
+#include "mail/word.h"
+
+enum {
+	RECIPIENTS_MAX = 50, /* that are listed; all are counted */
+	TEXT_MAX = 300,
+	SHORT_MAX = 100,
+	STEPS_MAX = 20,
+	ARC_LISTED_MAX = 5,
+};
+
+static void put_client(const struct judge_facts *f, const struct envelope_result *e, struct json *j)
+{
+	char ip[IP_TEXT_SIZE];
+	ip_format(&f->client, ip);
+	str name = f->client_name.n              ? f->client_name
+		   : e->rdns.result == RDNS_PASS ? e->rdns.name
+						 : STR_EMPTY;
+	json_object(j, "client");
+	json_str(j, "ip", str_from_z(ip));
+	json_i64(j, "port", f->port);
+	json_str_max(j, "name", name, TEXT_MAX);
+	json_str_max(j, "helo", f->helo, TEXT_MAX);
+	json_str_max(j, "tls", f->tls, SHORT_MAX);
+	json_end(j);
+}
+
+static void put_recipients(const struct judge_message *m, struct json *j)
+{
+	json_array(j, "recipients");
+	for (size_t i = 0; i < MIN(m->recipient_count, (size_t)RECIPIENTS_MAX); i++)
+		json_str_max(j, NULL, m->recipients[i], TEXT_MAX);
+	json_end(j);
+	if (m->recipient_count > RECIPIENTS_MAX)
+		json_i64(j, "recipient_count", (int64_t)m->recipient_count);
+}
+
+/* A field of the header, as a person reads it. */
+static void put_field(const char *key, str header, str name, struct json *j)
+{
+	struct header_field field;
+	struct buf text CLEANUP(buf_done) = BUF_INIT(64 * 1024);
+	if (header_find(header, name, &field))
+		word_decode(&text, str_first(field.value, 2000));
+	json_str_max(j, key, buf_str(&text), TEXT_MAX);
+}
+
+/* ── What the checks saw ──────────────────────────────────────────────────────────────────── */
+
+static void put_rdns(const struct rdns_outcome *r, struct json *j)
+{
+	json_object(j, "rdns");
+	json_str(j, "result", str_from_z(rdns_result_name(r->result)));
+	json_str_max(j, "name", r->name, TEXT_MAX);
+	json_str_max(j, "why", r->why, TEXT_MAX);
+	json_end(j);
+	json_object(j, "helo");
+	json_str(j, "result", str_from_z(helo_result_name(r->helo)));
+	json_str(j, "syntax", str_from_z(helo_syntax_name(r->syntax)));
+	json_end(j);
+}
+
+static void put_steps(const struct spf_outcome *s, struct json *j)
+{
+	json_array(j, "steps");
+	for (size_t i = 0; i < MIN(s->step_count, (size_t)STEPS_MAX); i++) {
+		json_object(j, NULL);
+		json_str_max(j, "domain", s->steps[i].domain, SHORT_MAX);
+		json_str_max(j, "term", s->steps[i].term, SHORT_MAX);
+		json_str_max(j, "what", s->steps[i].what, SHORT_MAX);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static void put_spf(const char *key, const struct spf_outcome *s, struct json *j)
+{
+	json_object(j, key);
+	json_str(j, "result", str_from_z(spf_result_name(s->result)));
+	json_str_max(j, "domain", s->domain, TEXT_MAX);
+	json_str_max(j, "record", s->record, TEXT_MAX);
+	json_str_max(j, "mechanism", s->mechanism, TEXT_MAX);
+	if (s->problem.n)
+		json_str_max(j, "problem", s->problem, TEXT_MAX);
+	if (s->worthless)
+		json_str_max(j, "worthless", s->worthless_term, SHORT_MAX);
+	put_steps(s, j);
+	json_end(j);
+}
+
+static void put_dkim(const struct dkim_outcome *d, struct json *j)
+{
+	json_array(j, "dkim");
+	for (size_t i = 0; i < d->n; i++) {
+		const struct dkim_signature *s = &d->signatures[i];
+		json_object(j, NULL);
+		json_str(j, "result", str_from_z(dkim_result_name(s->result)));
+		json_str_max(j, "domain", s->domain, TEXT_MAX);
+		json_str_max(j, "selector", s->selector, SHORT_MAX);
+		json_str_max(j, "identity", s->identity, TEXT_MAX);
+		json_str_max(j, "algorithm", s->algorithm, SHORT_MAX);
+		json_str_max(j, "canonicalization", s->canonicalization, SHORT_MAX);
+		json_i64(j, "bits", s->key_bits);
+		if (s->reason.n)
+			json_str_max(j, "why", s->reason, TEXT_MAX);
+		json_bool(j, "body_matches", s->body_matches);
+		json_bool(j, "header_matches", s->header_matches);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static void put_arc(const struct arc_outcome *arc, struct json *j)
+{
+	json_object(j, "arc");
+	json_str(j, "result", str_from_z(arc_result_name(arc->result)));
+	if (arc->reason.n)
+		json_str_max(j, "why", arc->reason, TEXT_MAX);
+	json_array(j, "sealers");
+	for (size_t i = 0; i < MIN(arc->n, (size_t)ARC_LISTED_MAX); i++)
+		json_str_max(j, NULL, arc->sets[i].domain, SHORT_MAX);
+	json_end(j);
+	json_end(j);
+}
+
+static void put_dmarc(const struct dmarc_outcome *d, struct json *j)
+{
+	json_object(j, "dmarc");
+	json_str(j, "result", str_from_z(dmarc_result_name(d->result)));
+	json_str_max(j, "domain", d->author_domain, TEXT_MAX);
+	json_str_max(j, "organization", d->organization, TEXT_MAX);
+	json_str_max(j, "policy_domain", d->policy_domain, TEXT_MAX);
+	json_str_max(j, "record", d->record, TEXT_MAX);
+	json_str(j, "policy", str_from_z(dmarc_policy_name(d->published)));
+	json_str(j, "applied", str_from_z(dmarc_policy_name(d->applied)));
+	json_bool(j, "spf_aligned", d->spf_aligned);
+	json_bool(j, "dkim_aligned", d->dkim_aligned);
+	json_str_max(j, "why", d->reason, TEXT_MAX);
+	json_end(j);
+}
+
+static void put_auth(const struct judgement *j, struct json *out)
+{
+	const struct envelope_result *e = j->envelope;
+	json_object(out, "auth");
+	put_rdns(&e->rdns, out);
+	put_spf("spf", &e->spf, out);
+	if (e->has_spf_helo && j->facts->sender.n)
+		put_spf("spf_helo", &e->spf_helo, out);
+	if (j->has_dkim)
+		put_dkim(&j->dkim, out);
+	if (j->has_arc)
+		put_arc(&j->arc, out);
+	if (j->has_dmarc)
+		put_dmarc(&j->dmarc, out);
+	json_end(out);
+}
+
+/* ── What followed ────────────────────────────────────────────────────────────────────────── */
+
+static void put_findings(const struct findings *f, struct json *j)
+{
+	static const char *const modes[] = { "off", "observe", "score", "reject" };
+	json_array(j, "findings");
+	for (size_t i = 0; i < f->n; i++) {
+		const struct finding *found = &f->list[i];
+		json_object(j, NULL);
+		json_str(j, "name", str_from_z(finding_infos[found->name].name));
+		json_decimal(j, "score", found->score);
+		json_str(j, "mode", str_from_z(modes[found->mode]));
+		json_str_max(j, "evidence", found->evidence, TEXT_MAX);
+		json_str(j, "source", str_from_z(found->source));
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static void put_times(const struct judgement *j, const struct check *const *checks,
+	const int64_t *took, size_t n, struct json *out)
+{
+	json_array(out, "checks");
+	for (size_t i = 0; i < n; i++) {
+		int64_t ns = took[i];
+		if (checks[i] == &check_client)
+			ns += j->envelope->took[0];
+		if (checks[i] == &check_spf)
+			ns += j->envelope->took[1];
+		json_object(out, NULL);
+		json_str(out, "name", str_from_z(checks[i]->name));
+		json_decimal(out, "ms", (double)ns / (double)NSEC_PER_MSEC);
+		json_end(out);
+	}
+	json_end(out);
+}
+
+static void put_decision(const struct judgement *j, const struct verdict *v, struct json *out)
+{
+	json_decimal(out, "score", v->score);
+	json_object(out, "thresholds");
+	json_decimal(out, "junk", j->rules->junk_at);
+	json_decimal(out, "reject", j->rules->reject_at);
+	json_end(out);
+	json_str(out, "action", str_from_z(judge_action_name(v->action)));
+	json_str_max(out, "why", v->why, 2 * TEXT_MAX);
+	if (!v->reply.code)
+		return;
+	struct buf reply CLEANUP(buf_done) = BUF_INIT(4096);
+	buf_printf(&reply, "%u %u.%u.%u %.*s", v->reply.code, v->reply.klass, v->reply.subject,
+		v->reply.detail, STR_ARG(str_first(v->reply.text, 2 * TEXT_MAX)));
+	json_str(out, "reply", buf_str(&reply));
+}
+
+static void put_head(const struct judgement *j, struct json *out)
+{
+	const struct judge_facts *f = j->facts;
+	json_str_max(out, "id", f->id, SHORT_MAX);
+	json_i64(out, "time", j->message->received);
+	json_str_max(out, "door", f->door, SHORT_MAX);
+	put_client(f, j->envelope, out);
+	json_str_max(out, "sender", f->sender, TEXT_MAX);
+	put_recipients(j->message, out);
+	put_field("message_id", j->header, STR("Message-ID"), out);
+	put_field("from", j->header, STR("From"), out);
+	put_field("subject", j->header, STR("Subject"), out);
+	json_i64(out, "size", (int64_t)j->message->content.n);
+}
+
+static bool write_record(const struct judgement *j, const struct verdict *v,
+	const struct check *const *checks, const int64_t *took, size_t n, bool whole,
+	struct buf *text)
+{
+	struct json out = JSON_INIT(text);
+	json_object(&out, NULL);
+	if (whole) {
+		put_head(j, &out);
+		put_auth(j, &out);
+		put_findings(&j->findings, &out);
+		put_times(j, checks, took, n, &out);
+	} else {
+		json_str_max(&out, "id", j->facts->id, SHORT_MAX);
+		json_i64(&out, "time", j->message->received);
+		json_str_max(&out, "sender", j->facts->sender, TEXT_MAX);
+	}
+	put_decision(j, v, &out);
+	json_end(&out);
+	return json_done(&out);
+}
+
+str judgement_record(const struct judgement *j, const struct verdict *verdict,
+	const struct check *const *checks, const int64_t *took, size_t check_count, struct arena *a)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(JUDGE_RECORD_MAX);
+	if (!write_record(j, verdict, checks, took, check_count, true, &text)) {
+		buf_clear(&text);
+		bool fits = write_record(j, verdict, checks, took, check_count, false, &text);
+		ASSERT(fits);
+	}
+	return arena_str(a, buf_str(&text));
+}

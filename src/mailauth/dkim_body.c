@@ -1,0 +1,259 @@
+#include "mailauth/dkim_body.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+enum {
+	BLOCK = 64,     /* looked at as one by clean_run() */
+	SLOW_STEP = 64, /* bytes taken one by one before the next try */
+	STAGE = 1024,
+};
+
+struct wanted {
+	enum dkim_canon canon;
+	uint64_t length;
+	bool done;
+	unsigned char hash[DKIM_HASH_SIZE];
+};
+
+/* One canonicalization. Line ends and white space are held back until content follows. */
+struct pass {
+	EVP_MD_CTX *md; /* NULL: nobody wants it */
+	uint64_t total; /* hashed so far, and staged */
+	uint64_t next;  /* the nearest length that somebody wants */
+	uint64_t line_ends;
+	bool space, cr;
+	size_t staged;
+	char stage[STAGE];
+};
+
+struct dkim_body {
+	struct pass passes[2];
+	struct wanted wanted[DKIM_BODY_HASHES_MAX];
+	int n;
+	bool finished;
+};
+
+struct dkim_body *dkim_body_new(void)
+{
+	return xcalloc(1, sizeof(struct dkim_body));
+}
+
+void dkim_body_free(struct dkim_body *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(b->passes); i++)
+		EVP_MD_CTX_free(b->passes[i].md);
+	free(b);
+}
+
+int dkim_body_want(struct dkim_body *b, enum dkim_canon canon, uint64_t length)
+{
+	for (int i = 0; i < b->n; i++)
+		if (b->wanted[i].canon == canon && b->wanted[i].length == length)
+			return i;
+	if (b->n == DKIM_BODY_HASHES_MAX)
+		return -1;
+	struct pass *pass = &b->passes[canon];
+	if (!pass->md) {
+		pass->md = EVP_MD_CTX_new();
+		ASSERT(pass->md && EVP_DigestInit_ex(pass->md, EVP_sha256(), NULL));
+		pass->next = DKIM_BODY_WHOLE;
+	}
+	pass->next = MIN(pass->next, length);
+	b->wanted[b->n] = (struct wanted){ .canon = canon, .length = length };
+	return b->n++;
+}
+
+/* Everybody who wants what was hashed so far gets it. */
+static void snapshot(struct dkim_body *b, enum dkim_canon canon, uint64_t length)
+{
+	struct pass *pass = &b->passes[canon];
+	unsigned char hash[DKIM_HASH_SIZE];
+	EVP_MD_CTX *copy = EVP_MD_CTX_new();
+	ASSERT(copy && EVP_MD_CTX_copy_ex(copy, pass->md) && EVP_DigestFinal_ex(copy, hash, NULL));
+	EVP_MD_CTX_free(copy);
+	pass->next = DKIM_BODY_WHOLE;
+	for (int i = 0; i < b->n; i++) {
+		struct wanted *w = &b->wanted[i];
+		if (w->canon != canon || w->done)
+			continue;
+		if (w->length == length) {
+			memcpy(w->hash, hash, sizeof hash);
+			w->done = true;
+		} else {
+			pass->next = MIN(pass->next, w->length);
+		}
+	}
+}
+
+/* Canonical bytes. */
+static void hash(struct dkim_body *b, enum dkim_canon canon, const char *p, size_t n)
+{
+	struct pass *pass = &b->passes[canon];
+	while (pass->next - pass->total <= n && pass->next != DKIM_BODY_WHOLE) {
+		size_t head = (size_t)(pass->next - pass->total);
+		ASSERT(EVP_DigestUpdate(pass->md, p, head));
+		p += head;
+		n -= head;
+		pass->total = pass->next;
+		snapshot(b, canon, pass->next);
+	}
+	ASSERT(EVP_DigestUpdate(pass->md, p, n));
+	pass->total += n;
+}
+
+static void flush(struct dkim_body *b, enum dkim_canon canon)
+{
+	struct pass *pass = &b->passes[canon];
+	size_t n = pass->staged;
+	pass->staged = 0;
+	if (n)
+		hash(b, canon, pass->stage, n);
+}
+
+static void put(struct dkim_body *b, enum dkim_canon canon, char c)
+{
+	struct pass *pass = &b->passes[canon];
+	if (pass->staged == STAGE)
+		flush(b, canon);
+	pass->stage[pass->staged++] = c;
+}
+
+/* What was held back counts, now that content follows. */
+static void release(struct dkim_body *b, enum dkim_canon canon)
+{
+	struct pass *pass = &b->passes[canon];
+	for (; pass->line_ends; pass->line_ends--) {
+		put(b, canon, '\r');
+		put(b, canon, '\n');
+	}
+	if (pass->space)
+		put(b, canon, ' ');
+	pass->space = false;
+}
+
+static void content(struct dkim_body *b, enum dkim_canon canon, char c)
+{
+	struct pass *pass = &b->passes[canon];
+	if (pass->line_ends || pass->space)
+		release(b, canon);
+	put(b, canon, c);
+}
+
+static void one(struct dkim_body *b, enum dkim_canon canon, char c)
+{
+	struct pass *pass = &b->passes[canon];
+	if (c == '\n') {
+		pass->cr = pass->space = false;
+		pass->line_ends++;
+		return;
+	}
+	if (pass->cr) {
+		content(b, canon, '\r');
+		pass->cr = false;
+	}
+	if (c == '\r')
+		pass->cr = true;
+	else if (canon == DKIM_RELAXED && (c == ' ' || c == '\t'))
+		pass->space = true;
+	else
+		content(b, canon, c);
+}
+
+/* Whether canonicalization changes nothing in p[0…BLOCK], and holds back two bytes of it at most.
+ * Written so that the compiler makes vector code of it. */
+static bool block_is_clean(const char *p, enum dkim_canon canon)
+{
+	unsigned char bad = 0;
+	for (size_t i = 0; i < BLOCK; i++) {
+		char c = p[i], next = p[i + 1];
+		bad |= (unsigned char)((next == '\n') & (c != '\r'));
+		bad |= (unsigned char)((c == '\n') & ((next == '\r') | (next == '\n')));
+		bad |= (unsigned char)((c == '\r') & (next == '\r'));
+	}
+	if (canon == DKIM_SIMPLE)
+		return !bad;
+	for (size_t i = 0; i < BLOCK; i++) {
+		unsigned char c = (unsigned char)p[i], next = (unsigned char)p[i + 1];
+		bad |= (unsigned char)((c == '\t') | ((c == ' ') & (next <= ' ')));
+	}
+	return !bad;
+}
+
+/* How much of s can go to the hash as it is: ends behind a byte that holds nothing back. */
+static size_t clean_run(const struct pass *pass, str s, enum dkim_canon canon)
+{
+	if (pass->cr || s.n <= BLOCK || s.p[0] == '\n' || (pass->space && s.p[0] <= ' '))
+		return 0;
+	size_t n = 0;
+	while (n + BLOCK < s.n && block_is_clean(s.p + n, canon))
+		n += BLOCK;
+	while (n && (s.p[n - 1] == '\r' || s.p[n - 1] == '\n' ||
+			    (canon == DKIM_RELAXED && s.p[n - 1] == ' ')))
+		n--;
+	return n;
+}
+
+static void canonicalize(struct dkim_body *b, enum dkim_canon canon, str s)
+{
+	struct pass *pass = &b->passes[canon];
+	while (s.n) {
+		size_t n = clean_run(pass, s, canon);
+		if (n) {
+			release(b, canon);
+			flush(b, canon);
+			hash(b, canon, s.p, n);
+			s = str_skip(s, n);
+		}
+		size_t step = MIN(s.n, SLOW_STEP);
+		for (size_t i = 0; i < step; i++)
+			one(b, canon, s.p[i]);
+		s = str_skip(s, step);
+	}
+}
+
+void dkim_body_feed(struct dkim_body *b, str s)
+{
+	ASSERT(!b->finished);
+	for (int canon = DKIM_SIMPLE; canon <= DKIM_RELAXED; canon++)
+		if (b->passes[canon].md)
+			canonicalize(b, (enum dkim_canon)canon, s);
+}
+
+/* Empty lines at the end do not count; the last line ends in CRLF. An empty body is a line end for
+ * "simple" (§3.4.3), and nothing for "relaxed" (§3.4.4). */
+static void finish(struct dkim_body *b, enum dkim_canon canon)
+{
+	struct pass *pass = &b->passes[canon];
+	if (pass->cr)
+		content(b, canon, '\r');
+	pass->line_ends = pass->total + pass->staged || canon == DKIM_SIMPLE;
+	pass->space = false;
+	release(b, canon);
+	flush(b, canon);
+	hash(b, canon, "", 0);
+	snapshot(b, canon, DKIM_BODY_WHOLE);
+}
+
+void dkim_body_finish(struct dkim_body *b)
+{
+	for (int canon = DKIM_SIMPLE; canon <= DKIM_RELAXED && !b->finished; canon++)
+		if (b->passes[canon].md)
+			finish(b, (enum dkim_canon)canon);
+	b->finished = true;
+}
+
+const unsigned char *dkim_body_hash(const struct dkim_body *b, int number)
+{
+	ASSERT(b->finished && number >= 0 && number < b->n);
+	const struct wanted *w = &b->wanted[number];
+	return w->done ? w->hash : NULL;
+}
+
+uint64_t dkim_body_total(const struct dkim_body *b, int number)
+{
+	ASSERT(b->finished && number >= 0 && number < b->n);
+	return b->passes[b->wanted[number].canon].total;
+}

@@ -1,0 +1,203 @@
+#include "mailauth/dkim_header.h"
+
+#include "base/map.h"
+#include "base/random.h"
+
+#include <stdlib.h>
+
+#define NONE UINT32_MAX
+
+struct entry {
+	uint32_t at;    /* of the field in the header */
+	uint32_t above; /* the next one of the same name, upward */
+};
+
+struct slot {
+	uint32_t last; /* the lowest field of this name; NONE: the slot is free */
+	uint32_t count;
+	uint32_t next;  /* of the selection under way */
+	uint32_t round; /* which selection that is */
+};
+
+struct dkim_header {
+	str header;
+	struct entry *entries; /* owned */
+	uint32_t n;
+	struct slot *slots; /* owned; a power of two */
+	size_t slot_count;
+	uint32_t round;
+	uint64_t seed[2];
+};
+
+static struct header_field field_at(const struct dkim_header *h, uint32_t index)
+{
+	size_t at = h->entries[index].at;
+	struct header_field field = { 0 };
+	ASSERT(header_next(h->header, &at, &field));
+	return field;
+}
+
+/* Keyed, and without regard to case. */
+static uint64_t hash_name(const struct dkim_header *h, str name)
+{
+	char lower[64];
+	uint64_t seed[2] = { h->seed[0], h->seed[1] };
+	do {
+		str piece = str_first(name, sizeof lower);
+		for (size_t i = 0; i < piece.n; i++)
+			lower[i] = ascii_lower(piece.p[i]);
+		seed[0] ^= map_hash(seed, str_from(lower, piece.n));
+		name = str_skip(name, piece.n);
+	} while (name.n);
+	return seed[0];
+}
+
+/* The slot of the name, or the free one where it would be. */
+static struct slot *find(const struct dkim_header *h, str name)
+{
+	for (size_t i = hash_name(h, name);; i++) {
+		struct slot *slot = &h->slots[i & (h->slot_count - 1)];
+		if (slot->last == NONE || str_equal_nocase(field_at(h, slot->last).name, name))
+			return slot;
+	}
+}
+
+static void list_fields(struct dkim_header *h)
+{
+	size_t cap = 0;
+	struct header_field field;
+	for (size_t at = 0; header_next(h->header, &at, &field);) {
+		if (field.name.n == 0)
+			continue;
+		if (h->n == cap) {
+			cap = cap ? cap * 2 : 32;
+			h->entries = xrealloc(h->entries, cap * sizeof *h->entries);
+		}
+		h->entries[h->n++] = (struct entry){ (uint32_t)field.offset, NONE };
+	}
+}
+
+struct dkim_header *dkim_header_new(str header)
+{
+	struct dkim_header *h = xcalloc(1, sizeof *h);
+	h->header = str_first(header, DKIM_HEADER_MAX);
+	random_bytes(h->seed, sizeof h->seed);
+	list_fields(h);
+	h->slot_count = 16;
+	while (h->slot_count < 2 * (size_t)h->n)
+		h->slot_count *= 2;
+	h->slots = xmalloc(h->slot_count * sizeof *h->slots);
+	for (size_t i = 0; i < h->slot_count; i++)
+		h->slots[i] = (struct slot){ .last = NONE };
+	for (uint32_t i = 0; i < h->n; i++) {
+		struct slot *slot = find(h, field_at(h, i).name);
+		h->entries[i].above = slot->last;
+		slot->last = i;
+		slot->count++;
+	}
+	return h;
+}
+
+void dkim_header_free(struct dkim_header *h)
+{
+	if (!h)
+		return;
+	free(h->entries);
+	free(h->slots);
+	free(h);
+}
+
+/* As it stands, with CRLF for each LF. */
+static void put_simple(struct buf *b, str s)
+{
+	while (s.n) {
+		ptrdiff_t end = str_find_char(s, '\n');
+		size_t n = end < 0 ? s.n : (size_t)end;
+		bool cr = end > 0 && s.p[end - 1] == '\r';
+		buf_add(b, str_first(s, n - cr));
+		if (end >= 0)
+			buf_add(b, STR("\r\n"));
+		s = str_skip(s, n + (end >= 0));
+	}
+}
+
+/* Unfolded, white space as one space, none at the start; at the end one may be left. */
+static void put_relaxed(struct buf *b, str s, size_t start)
+{
+	char *p = s.n ? buf_reserve(b, s.n) : NULL;
+	if (!p)
+		return;
+	bool space = b->n == start || b->p[b->n - 1] == ' ';
+	char *first = p;
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		if (c == '\n' || (c == '\r' && i + 1 < s.n && s.p[i + 1] == '\n'))
+			continue;
+		bool blank = c == ' ' || c == '\t';
+		if (!blank || !space)
+			*p++ = blank ? ' ' : c;
+		space = blank;
+	}
+	b->n += (size_t)(p - first);
+}
+
+static void canonical_relaxed(
+	struct buf *b, const struct header_field *field, str before, str after)
+{
+	for (size_t i = 0; i < field->name.n; i++)
+		buf_add_char(b, ascii_lower(field->name.p[i]));
+	buf_add_char(b, ':');
+	size_t start = b->n;
+	put_relaxed(b, before, start);
+	put_relaxed(b, after, start);
+	if (!b->overflowed && b->n > start && b->p[b->n - 1] == ' ')
+		b->n--;
+}
+
+void dkim_header_canonical(struct buf *b, enum dkim_canon canon, const struct header_field *field,
+	str cut, bool line_end)
+{
+	str value = field->value;
+	str head = str_first(field->raw, (size_t)(value.p - field->raw.p));
+	str before = value, after = STR_EMPTY;
+	if (cut.n) {
+		before = str_first(value, (size_t)(cut.p - value.p));
+		after = str_skip(value, before.n + cut.n);
+	}
+	if (canon == DKIM_RELAXED) {
+		canonical_relaxed(b, field, before, after);
+	} else {
+		put_simple(b, head);
+		put_simple(b, before);
+		put_simple(b, after);
+	}
+	if (line_end)
+		buf_add(b, STR("\r\n"));
+}
+
+void dkim_header_select(struct dkim_header *h, struct buf *b, enum dkim_canon canon, str names)
+{
+	h->round++;
+	while (names.n) {
+		str name;
+		(void)str_cut(names, ':', &name, &names);
+		name = str_trim(name);
+		struct slot *slot = find(h, name);
+		if (slot->last == NONE)
+			continue;
+		if (slot->round != h->round) {
+			slot->round = h->round;
+			slot->next = slot->last;
+		}
+		if (slot->next == NONE)
+			continue;
+		struct header_field field = field_at(h, slot->next);
+		slot->next = h->entries[slot->next].above;
+		dkim_header_canonical(b, canon, &field, STR_EMPTY, true);
+	}
+}
+
+size_t dkim_header_count(const struct dkim_header *h, str name)
+{
+	return find(h, name)->count;
+}

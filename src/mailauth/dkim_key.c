@@ -1,0 +1,227 @@
+#include "mailauth/dkim_key.h"
+
+#include "base/base64.h"
+#include "mailauth/dkim_tags.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+enum { KEY_TEXT_MAX = 4096, DER_MAX = 2048, ED25519_SIZE = 32 };
+
+/* Whether a list "a:b" holds the word. */
+static bool list_has(str list, str word)
+{
+	while (list.n) {
+		str item;
+		(void)str_cut(list, ':', &item, &list);
+		if (str_equal(str_trim(item), word))
+			return true;
+	}
+	return false;
+}
+
+static str value_of(const struct dkim_tags *tags, str name, str otherwise)
+{
+	const struct dkim_tag *tag = dkim_tags_find(tags, name);
+	return tag ? tag->value : otherwise;
+}
+
+const char *dkim_key_record_parse(str s, struct dkim_key_record *out)
+{
+	struct dkim_tags tags;
+	if (s.n > DKIM_RECORD_MAX)
+		return "key record too long";
+	const char *wrong = dkim_tags_parse(s, &tags);
+	if (wrong)
+		return "malformed key record";
+	const struct dkim_tag *version = dkim_tags_find(&tags, STR("v"));
+	if (version && (version != &tags.list[0] || !str_equal(version->value, STR("DKIM1"))))
+		return "not a DKIM1 key record";
+	const struct dkim_tag *key = dkim_tags_find(&tags, STR("p"));
+	if (!key)
+		return "key record without p=";
+	str kind = value_of(&tags, STR("k"), STR("rsa"));
+	if (!str_equal(kind, STR("rsa")) && !str_equal(kind, STR("ed25519")))
+		return "unknown type of key";
+	if (!list_has(value_of(&tags, STR("h"), STR("sha256")), STR("sha256")))
+		return "key does not allow sha256";
+	str services = value_of(&tags, STR("s"), STR("*"));
+	if (!list_has(services, STR("*")) && !list_has(services, STR("email")))
+		return "key is not for email";
+	if (key->value.n == 0)
+		return "key revoked";
+	str flags = value_of(&tags, STR("t"), STR_EMPTY);
+	*out = (struct dkim_key_record){
+		.algorithm = kind.n == 3 ? DKIM_RSA_SHA256 : DKIM_ED25519_SHA256,
+		.key = key->value,
+		.testing = list_has(flags, STR("y")),
+		.strict = list_has(flags, STR("s")),
+	};
+	return NULL;
+}
+
+/* SubjectPublicKeyInfo, as everybody has it, or the RSAPublicKey that the RFC names. */
+static EVP_PKEY *decode_rsa(str der)
+{
+	const unsigned char *p = (const unsigned char *)der.p;
+	EVP_PKEY *key = d2i_PUBKEY(NULL, &p, (long)der.n);
+	if (key && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+		return key;
+	EVP_PKEY_free(key);
+	p = (const unsigned char *)der.p;
+	return d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, (long)der.n);
+}
+
+static EVP_PKEY *decode(const struct dkim_key_record *record, str der, const char **out_wrong)
+{
+	EVP_PKEY *key = NULL;
+	*out_wrong = "malformed key";
+	if (record->algorithm == DKIM_RSA_SHA256)
+		key = decode_rsa(der);
+	else if (der.n == ED25519_SIZE)
+		key = EVP_PKEY_new_raw_public_key(
+			EVP_PKEY_ED25519, NULL, (const unsigned char *)der.p, der.n);
+	ERR_clear_error();
+	if (key && EVP_PKEY_get_bits(key) > DKIM_KEY_BITS_MAX) {
+		*out_wrong = "key too large";
+		EVP_PKEY_free(key);
+		key = NULL;
+	}
+	return key;
+}
+
+EVP_PKEY *dkim_key_decode(const struct dkim_key_record *record, const char **out_wrong)
+{
+	if (record->key.n > KEY_TEXT_MAX) {
+		*out_wrong = "key too large";
+		return NULL;
+	}
+	struct buf text CLEANUP(buf_done) = BUF_INIT(KEY_TEXT_MAX);
+	struct buf der CLEANUP(buf_done) = BUF_INIT(KEY_TEXT_MAX);
+	for (size_t i = 0; i < record->key.n; i++)
+		if (!ascii_is_space(record->key.p[i]))
+			buf_add_char(&text, record->key.p[i]);
+	if (!base64_decode(&der, buf_str(&text))) {
+		*out_wrong = "key is not base64";
+		return NULL;
+	}
+	return decode(record, buf_str(&der), out_wrong);
+}
+
+static bool verify_rsa(EVP_PKEY *key, str signature, const unsigned char hash[DKIM_HASH_SIZE])
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+	bool good = c && EVP_PKEY_verify_init(c) > 0 &&
+		    EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) > 0 &&
+		    EVP_PKEY_CTX_set_signature_md(c, EVP_sha256()) > 0 &&
+		    EVP_PKEY_verify(c, (const unsigned char *)signature.p, signature.n, hash,
+			    DKIM_HASH_SIZE) == 1;
+	EVP_PKEY_CTX_free(c);
+	return good;
+}
+
+/* RFC 8463 §3: the hash is what is signed. */
+static bool verify_ed25519(EVP_PKEY *key, str signature, const unsigned char hash[DKIM_HASH_SIZE])
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	bool good = c && EVP_DigestVerifyInit(c, NULL, NULL, NULL, key) > 0 &&
+		    EVP_DigestVerify(c, (const unsigned char *)signature.p, signature.n, hash,
+			    DKIM_HASH_SIZE) == 1;
+	EVP_MD_CTX_free(c);
+	return good;
+}
+
+bool dkim_key_verify(EVP_PKEY *key, str signature, const unsigned char hash[DKIM_HASH_SIZE])
+{
+	if (signature.n != (size_t)EVP_PKEY_get_size(key))
+		return false;
+	bool rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
+	bool good = rsa ? verify_rsa(key, signature, hash) : verify_ed25519(key, signature, hash);
+	ERR_clear_error();
+	return good;
+}
+
+static void set(struct dkim_signature *out, enum dkim_result result, const char *reason)
+{
+	out->result = result;
+	out->reason = str_from_z(reason);
+}
+
+static void verify(struct dkim_keys *keys, const struct dkim_question *q,
+	const struct dkim_key_record *record, struct dkim_signature *out)
+{
+	const char *wrong;
+	EVP_PKEY *key = dkim_keys_get(keys, out->key_record, record, &wrong);
+	if (!key) {
+		set(out, DKIM_PERMERROR, wrong);
+		return;
+	}
+	bool rsa = record->algorithm == DKIM_RSA_SHA256;
+	out->key_bits = rsa ? (unsigned)EVP_PKEY_get_bits(key) : 256;
+	out->weak_key = rsa && out->key_bits < DKIM_KEY_BITS_GOOD;
+	out->testing = record->testing;
+	out->header_matches = dkim_key_verify(key, q->signature, q->hash);
+	if (q->signature.n != (size_t)EVP_PKEY_get_size(key))
+		set(out, DKIM_FAIL, "b= does not have the length of the key");
+	else if (!out->header_matches)
+		set(out, DKIM_FAIL, "header has changed: b= does not verify");
+	else if (rsa && out->key_bits < DKIM_KEY_BITS_MIN)
+		set(out, DKIM_POLICY, "key too weak: RSA below 1024 bits (RFC 8301)");
+	else
+		set(out, DKIM_PASS, "");
+	EVP_PKEY_free(key);
+}
+
+/* One key record. True: the answer is as good as it can get. */
+static bool try_record(
+	struct dkim_keys *keys, const struct dkim_question *q, str text, struct dkim_signature *out)
+{
+	struct dkim_key_record record;
+	out->key_record = text;
+	const char *wrong = dkim_key_record_parse(text, &record);
+	ptrdiff_t at = str_find_last_char(q->identity, '@');
+	str host = str_skip(q->identity, (size_t)(at + 1));
+	if (wrong)
+		set(out, DKIM_PERMERROR, wrong);
+	else if (record.algorithm != q->algorithm)
+		set(out, DKIM_PERMERROR, "key is of another type than a=");
+	else if (record.strict && !str_equal_nocase(host, q->domain))
+		set(out, DKIM_PERMERROR, "key has t=s and i= is not in d= itself");
+	else
+		verify(keys, q, &record, out);
+	return out->result == DKIM_PASS;
+}
+
+void dkim_key_ask(const struct dns *dns, struct dkim_keys *keys, const struct dkim_question *q,
+	struct arena *a, struct dkim_signature *out)
+{
+	char name[256];
+	struct buf b = { .p = name, .cap = sizeof name, .max = sizeof name };
+	buf_add(&b, q->selector);
+	buf_add(&b, STR("._domainkey."));
+	buf_add(&b, q->domain);
+	if (b.overflowed || b.n > 253) {
+		set(out, DKIM_PERMERROR, "name of the key too long");
+		return;
+	}
+	struct dns_answer answer;
+	dns_lookup(dns, DNS_TYPE_TXT, buf_str(&b), a, &answer);
+	if (dns_failed(answer.status)) {
+		set(out, DKIM_TEMPERROR, "the DNS did not answer for the key");
+		return;
+	}
+	set(out, DKIM_PERMERROR, "no key");
+	/* The first record speaks where none verifies, save that it is no key at all. */
+	struct dkim_signature first = *out;
+	for (size_t i = 0; i < MIN(answer.n, DKIM_RECORDS_MAX); i++) {
+		struct dkim_signature tried = *out;
+		bool good = try_record(keys, q, answer.records[i].text, &tried);
+		if (good || i == 0 || (first.result == DKIM_PERMERROR && !first.key_bits))
+			first = tried;
+		if (good)
+			break;
+	}
+	*out = first;
+}

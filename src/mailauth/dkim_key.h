@@ -1,0 +1,49 @@
+/*
+ * dkim_key.h: key records (RFC 6376 §3.6.1, RFC 8463) and the arithmetic of signatures.
+ */
+#pragma once
+
+#include "mailauth/dkim.h"
+#include "mailauth/dkim_body.h"
+
+#include <openssl/types.h>
+
+enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
+
+enum {
+	DKIM_RECORD_MAX = 16384, /* longer records are not read */
+	DKIM_RECORDS_MAX = 4,    /* of one name, that are tried */
+	DKIM_SIGNATURE_MAX = DKIM_KEY_BITS_MAX / 8,
+};
+
+struct dkim_key_record {
+	enum dkim_algorithm algorithm; /* k= */
+	str key;                       /* p=, base64 with white space */
+	bool testing, strict;          /* t=y, t=s */
+};
+
+/* Slices of s. NULL, or why it cannot be used for a signature with SHA-256 on mail. */
+const char *dkim_key_record_parse(str s, struct dkim_key_record *out) MUST_USE;
+
+/* The key of p=; the caller frees it. NULL, with the reason, where it is malformed or too large. */
+EVP_PKEY *dkim_key_decode(const struct dkim_key_record *record, const char **out_wrong) MUST_USE;
+
+/* As dkim_key_decode(), out of the cache (which may be NULL) where it has it. */
+EVP_PKEY *dkim_keys_get(struct dkim_keys *keys, str text, const struct dkim_key_record *record,
+	const char **out_wrong) MUST_USE;
+
+/* Whether this is the signature of that hash. */
+bool dkim_key_verify(EVP_PKEY *key, str signature, const unsigned char hash[DKIM_HASH_SIZE]);
+
+/* What the DNS and the key have to say about a signature. */
+struct dkim_question {
+	str domain, selector, identity;
+	enum dkim_algorithm algorithm;
+	str signature; /* decoded */
+	unsigned char hash[DKIM_HASH_SIZE];
+};
+
+/* Looks the key up and verifies. Sets result (pass: the signature is that of the hash), reason,
+ * key_record, key_bits, weak_key, testing, header_matches. */
+void dkim_key_ask(const struct dns *dns, struct dkim_keys *keys, const struct dkim_question *q,
+	struct arena *a, struct dkim_signature *out);

@@ -1,0 +1,252 @@
+/*
+ * auth_text.c: postern auth for people. Whatever the message and the DNS hold, nothing of it gets
+ * to the terminal as it is: see put_text().
+ */
+#include "main/auth.h"
+
+#include "base/utf8.h"
+
+enum { TEXT_MAX = 1000 };
+
+/* What is not printable becomes "?"; long text is cut. */
+static void put_text(struct buf *out, str s)
+{
+	bool cut = s.n > TEXT_MAX;
+	s = str_first(s, TEXT_MAX);
+	while (s.n) {
+		uint32_t c = (unsigned char)s.p[0];
+		size_t n = c < 128 ? 1 : utf8_decode(s, &c);
+		/* C1 controls, and what changes the direction of text. */
+		bool plain = n && c >= ' ' && c != 127 && !(c >= 0x80 && c < 0xa0) &&
+			     !(c >= 0x200b && c <= 0x200f) && !(c >= 0x2028 && c <= 0x202e) &&
+			     !(c >= 0x2066 && c <= 0x2069);
+		if (plain)
+			buf_add(out, str_first(s, n));
+		else if (c != '\r' && c != '\n')
+			buf_add_char(out, '?');
+		s = str_skip(s, MAX(n, 1));
+	}
+	if (cut)
+		buf_add(out, STR("…"));
+}
+
+/* "method      result  whose", above what there is to say about it. */
+static void put_head(struct buf *out, const char *what, const char *result, str whose)
+{
+	buf_printf(out, "\n%-12s %s", what, result);
+	if (whose.n)
+		buf_add(out, STR("  "));
+	put_text(out, whose);
+	buf_add_char(out, '\n');
+}
+
+static void put_line(struct buf *out, const char *label, str text)
+{
+	if (text.n == 0)
+		return;
+	buf_printf(out, "  %-10s ", label);
+	put_text(out, text);
+	buf_add_char(out, '\n');
+}
+
+static void put_origin(struct buf *out, const char *label, str text, str source)
+{
+	buf_printf(out, "%-12s ", label);
+	put_text(out, text);
+	if (source.n)
+		buf_printf(out, "  (%.*s)", STR_ARG(source));
+	buf_add_char(out, '\n');
+}
+
+static void put_envelope(struct buf *out, const struct auth_report *r)
+{
+	char ip[IP_TEXT_SIZE];
+	if (!r->has_client) {
+		buf_add(out,
+			STR("client       not known: no --ip, and no Received field names one; "
+			    "without it there is no SPF and no reverse DNS\n"));
+	} else {
+		put_origin(
+			out, "client", str_from(ip, ip_format(&r->client, ip)), r->client_source);
+		put_origin(out, "HELO", r->helo.n ? r->helo : STR("not known"), r->helo_source);
+	}
+	if (!r->has_sender)
+		buf_add(out, STR("sender       not known: no --from, and no Return-Path\n"));
+	else
+		put_origin(out, "sender", r->sender.n ? r->sender : STR("<> (a bounce)"),
+			r->sender_source);
+}
+
+static void put_rdns(struct buf *out, const struct auth_report *r)
+{
+	put_head(out, "Reverse DNS", rdns_result_name(r->rdns.result), r->rdns.name);
+	put_line(out, "why", r->rdns.why);
+	if (r->helo.n)
+		buf_printf(out, "  %-10s %s, syntax: %s%s\n", "HELO",
+			helo_result_name(r->rdns.helo), helo_syntax_name(r->rdns.syntax),
+			r->rdns.helo_is_name ? ", the name of the client" : "");
+}
+
+static void put_step(struct buf *out, const char *label, const struct spf_step *step)
+{
+	buf_printf(out, "  %-10s ", label);
+	put_text(out, step->domain);
+	if (step->term.n)
+		buf_add(out, STR("  "));
+	put_text(out, step->term);
+	buf_add(out, STR(": "));
+	put_text(out, step->what);
+	buf_add_char(out, '\n');
+}
+
+static void put_spf(struct buf *out, const char *what, const struct spf_outcome *spf)
+{
+	put_head(out, what, spf_result_name(spf->result), spf->domain);
+	put_line(out, "record", spf->record.n ? spf->record : STR("none"));
+	if (spf->mechanism.n) {
+		buf_printf(out, "  %-10s ", "matched");
+		put_text(out, spf->mechanism);
+		if (spf->mechanism_domain.n) {
+			buf_add(out, STR(" in the record of "));
+			put_text(out, spf->mechanism_domain);
+		}
+		buf_add_char(out, '\n');
+	}
+	put_line(out, "problem", spf->problem);
+	put_line(out, "they say", spf->explanation);
+	if (spf->worthless)
+		put_line(out, "worthless", spf->worthless_term);
+	for (size_t i = 0; i < spf->step_count; i++)
+		put_step(out, i ? "" : "steps", &spf->steps[i]);
+	buf_printf(out, "  %-10s %u of 10 terms that ask the DNS, %u void\n", "look-ups",
+		spf->lookups, spf->void_lookups);
+}
+
+static void put_body(struct buf *out, const struct dkim_signature *s)
+{
+	if (s->body_hash_found.n == 0)
+		return;
+	buf_printf(out, "  %-10s ", "body");
+	buf_add(out, s->body_matches ? STR("as signed, ") : STR("changed: bh= says "));
+	put_text(out, s->body_hash_expected);
+	if (!s->body_matches) {
+		buf_add(out, STR(", the body has "));
+		put_text(out, s->body_hash_found);
+	}
+	buf_add_char(out, '\n');
+	if (s->has_length)
+		buf_printf(out, "  %-10s l=%llu: %llu bytes behind it are not signed\n", "",
+			(unsigned long long)s->length, (unsigned long long)s->unsigned_bytes);
+}
+
+static void put_key(struct buf *out, const struct dkim_signature *s)
+{
+	if (s->key_bits)
+		buf_printf(out, "  %-10s %u bits%s%s\n", "key", s->key_bits,
+			s->weak_key ? ", weak" : "", s->testing ? ", testing (t=y)" : "");
+	put_line(out, s->key_bits ? "" : "key", s->key_record);
+}
+
+static void put_signature(struct buf *out, const struct dkim_signature *s)
+{
+	put_head(out, "DKIM", dkim_result_name(s->result), s->domain);
+	put_line(out, "selector", s->selector);
+	put_line(out, "why", s->reason);
+	put_line(out, "identity", s->identity);
+	put_line(out, "algorithm", s->algorithm);
+	put_line(out, "form", s->canonicalization);
+	put_line(out, "signed", s->signed_fields);
+	if (!s->author_signed && s->signed_fields.n)
+		put_line(out, "", STR("From is not signed"));
+	put_body(out, s);
+	if (s->key_bits)
+		put_line(out, "header",
+			s->header_matches ? STR("as signed")
+					  : STR("changed, or signed with another key"));
+	put_key(out, s);
+}
+
+static void put_dkim(struct buf *out, const struct dkim_outcome *dkim)
+{
+	if (dkim->n == 0)
+		buf_add(out, STR("\nDKIM         none\n"));
+	for (size_t i = 0; i < dkim->n; i++)
+		put_signature(out, &dkim->signatures[i]);
+	if (dkim->more)
+		buf_printf(out,
+			"\n  there are more than %d signatures; the others were not looked at\n",
+			DKIM_SIGNATURES_MAX);
+}
+
+static void put_arc(struct buf *out, const struct arc_outcome *arc)
+{
+	put_head(out, "ARC", arc_result_name(arc->result), STR_EMPTY);
+	put_line(out, "why", arc->reason);
+	if (arc->result == ARC_PASS && arc->oldest_pass)
+		buf_printf(out, "  %-10s i=%u; older message signatures are broken\n",
+			"unchanged since", arc->oldest_pass);
+	for (size_t i = 0; i < arc->n; i++) {
+		buf_printf(out, "  i=%-8u sealed by ", arc->sets[i].instance);
+		put_text(out, arc->sets[i].domain);
+		buf_add(out, STR(", cv="));
+		put_text(out, arc->sets[i].cv);
+		buf_add(out, STR(": "));
+		put_text(out, arc->sets[i].results);
+		buf_add_char(out, '\n');
+	}
+}
+
+static void put_alignment(struct buf *out, const struct dmarc_outcome *dmarc)
+{
+	buf_printf(out, "  %-10s SPF %s%s, DKIM %s%s", "alignment",
+		dmarc->strict_spf ? "(strict) " : "", dmarc->spf_aligned ? "aligns" : "no",
+		dmarc->strict_dkim ? "(strict) " : "", dmarc->dkim_aligned ? "aligns" : "no");
+	if (dmarc->dkim_aligned) {
+		buf_add(out, STR(": "));
+		put_text(out, dmarc->dkim_domain);
+	}
+	buf_add_char(out, '\n');
+}
+
+static void put_policy(struct buf *out, const struct dmarc_outcome *dmarc)
+{
+	buf_printf(out, "  %-10s %s (%s= at ", "policy", dmarc_policy_name(dmarc->published),
+		dmarc->tag);
+	put_text(out, dmarc->policy_domain);
+	buf_add(out, STR(")"));
+	if (dmarc->result == DMARC_FAIL)
+		buf_printf(out, "; to be applied: %s%s", dmarc_policy_name(dmarc->applied),
+			dmarc->testing ? ", one step less, since the domain is testing" : "");
+	buf_add_char(out, '\n');
+}
+
+static void put_dmarc(struct buf *out, const struct dmarc_outcome *dmarc)
+{
+	put_head(out, "DMARC", dmarc_result_name(dmarc->result), dmarc->author_domain);
+	put_line(out, "why", dmarc->reason);
+	if (dmarc->authors > 1)
+		buf_printf(out, "  %-10s %zu domains in From; this one decided\n", "authors",
+			dmarc->authors);
+	put_line(out, "record", dmarc->record);
+	put_line(out, "problem", dmarc->problem);
+	if (dmarc->record.n == 0)
+		return;
+	put_line(out, "belongs to", dmarc->organization);
+	put_alignment(out, dmarc);
+	if (dmarc->tag[0])
+		put_policy(out, dmarc);
+}
+
+void auth_text(const struct auth_report *r, struct buf *out)
+{
+	put_envelope(out, r);
+	if (r->has_client)
+		put_rdns(out, r);
+	if (r->has_spf)
+		put_spf(out, "SPF", &r->spf);
+	if (r->has_spf_helo)
+		put_spf(out, "SPF of HELO", &r->spf_helo);
+	put_dkim(out, &r->dkim);
+	put_arc(out, &r->arc);
+	put_dmarc(out, &r->dmarc);
+}

@@ -1,0 +1,116 @@
+/*
+ * record.c: the decision record of a message that no filter has judged.
+ */
+#include "base/json.h"
+#include "smtpd/session_internal.h"
+
+enum {
+	RECIPIENTS_MAX = 100, /* that are listed; all are counted */
+	TEXT_MAX = 1000,
+};
+
+static void put_client(struct smtpd_session *s, struct json *j)
+{
+	json_object(j, "client");
+	json_str(j, "ip", str_from_z(s->client_text));
+	json_i64(j, "port", s->port);
+	json_str_max(j, "name", str_from_z(s->client_name), TEXT_MAX);
+	json_str_max(j, "helo", s->helo, TEXT_MAX);
+	json_str(j, "tls", str_from_z(stream_tls_version(s->stream)));
+	json_end(j);
+}
+
+/* refused: the one that it is about; empty: all that were taken. */
+static void put_recipients(const struct smtpd_transaction *x, str refused, struct json *j)
+{
+	size_t n = 0;
+	json_array(j, "recipients");
+	if (refused.n) {
+		json_str_max(j, NULL, refused, TEXT_MAX);
+		json_end(j);
+		return;
+	}
+	for (const struct smtpd_recipient *r = x->recipients; r && n < RECIPIENTS_MAX;
+		r = r->next, n++)
+		json_str_max(j, NULL, r->address, TEXT_MAX);
+	json_end(j);
+	if (x->recipient_count > n)
+		json_i64(j, "recipient_count", (int64_t)x->recipient_count);
+}
+
+/* The last string of an ENVELOPE (RFC 9051 §7.5.2), where it is a quoted one. */
+static str message_id_of(str envelope)
+{
+	if (!str_ends(envelope, STR("\")")))
+		return STR_EMPTY;
+	str s = str_first(envelope, envelope.n - 2);
+	return str_skip(s, (size_t)(str_find_last_char(s, '"') + 1));
+}
+
+static str reply_text(const struct smtp_reply *reply, struct buf *out)
+{
+	buf_printf(out, "%d %u.%u.%u %.*s", reply->code, reply->status.klass, reply->status.subject,
+		reply->status.detail, STR_ARG(reply->text));
+	return buf_str(out);
+}
+
+static void put_decision(const char *action, const struct smtp_reply *reply, struct json *j)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(4096);
+	json_str(j, "action", str_from_z(action));
+	if (!reply)
+		return;
+	json_str_max(j, "why", reply->text, TEXT_MAX);
+	json_str_max(j, "reply", reply_text(reply, &text), TEXT_MAX);
+}
+
+/* reply: NULL where the message is taken. */
+static bool put_record(struct smtpd_session *s, const char *action, const struct smtp_reply *reply,
+	str envelope, str refused, struct buf *out)
+{
+	const struct smtpd_transaction *x = &s->transaction;
+	struct json j = JSON_INIT(out);
+	json_object(&j, NULL);
+	json_str(&j, "id", str_from_z(x->id));
+	json_i64(&j, "time", task_wall(s->task) / NSEC_PER_SEC);
+	json_str(&j, "door", s->protocol == SMTPD_LMTP ? STR("lmtp") : STR("smtp"));
+	put_client(s, &j);
+	json_str_max(&j, "sender", x->sender, TEXT_MAX);
+	put_recipients(x, refused, &j);
+	json_str_max(&j, "message_id", message_id_of(envelope), TEXT_MAX);
+	json_i64(&j, "size", (int64_t)x->incoming.size);
+	put_decision(action, reply, &j);
+	json_end(&j);
+	return json_done(&j);
+}
+
+void smtpd_record_accepted(struct smtpd_session *s, str envelope, struct buf *out)
+{
+	if (!put_record(s, "accept", NULL, envelope, STR_EMPTY, out))
+		buf_clear(out);
+}
+
+void smtpd_record_recipient(struct smtpd_session *s, str address, const struct smtp_reply *reply)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024);
+	const char *action = smtp_reply_is_temporary(reply) ? "defer" : "reject";
+	if (!s->transaction.open || !put_record(s, action, reply, STR_EMPTY, address, &text))
+		return;
+	struct delivery_record_request in = { .record = buf_str(&text) };
+	struct delivery_record_reply out;
+	/* Without delivery there is no record; the reply says the same anyway. */
+	(void)!delivery_record(s->task, &s->world->delivery, &in, &arena, &out);
+}
+
+void smtpd_record_refused(struct smtpd_session *s, const struct smtp_reply *reply)
+{
+	smtpd_record_recipient(s, STR_EMPTY, reply);
+}
+
+struct smtp_reply smtpd_with_id(struct smtpd_session *s, const struct smtp_reply *reply)
+{
+	const struct smtp_status *status = &reply->status;
+	return smtpd_say(s, reply->code, status->klass, status->subject, status->detail,
+		"%.*s (%s)", STR_ARG(reply->text), s->transaction.id);
+}

@@ -1,0 +1,306 @@
+/*
+ * What a session makes of a verdict: each action, small and spooled messages, cuts at each place, a
+ * filter that is gone or talks nonsense, and recipients whose domains have different rules.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "smtpd/session_testing.h"
+
+#define HELLO "220 mx.here.test ESMTP Postern\r\n250 mx.here.test\r\n"
+#define ENVELOPE "HELO client.test\r\nMAIL FROM:<a@away.test>\r\nRCPT TO:<alice@here.test>\r\n"
+#define ENVELOPE_TOLD HELLO "250 2.1.0 Sender ok\r\n250 2.1.5 Recipient ok\r\n"
+#define GO "354 End with a line that has only a dot\r\n"
+#define BYE "221 2.0.0 mx.here.test closing the connection\r\n"
+#define ACCEPTED "250 2.0.0 Ok: accepted as ID\r\n"
+#define FIELDS "Authentication-Results: mx.here.test; spf=none\r\n"
+#define HEADER "A: 1\r\nB: 2\r\nC: 3\r\n\r\n"
+
+struct scene {
+	struct testing_world w;
+	struct testing_run r;
+	struct buf input;
+};
+
+static int setup(void **state)
+{
+	struct scene *s = xcalloc(1, sizeof *s);
+	testing_init(&s->w);
+	s->input = BUF_INIT(64 * 1024 * 1024);
+	s->w.verdict.fields = STR(FIELDS);
+	*state = s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct scene *s = *state;
+	buf_done(&s->input);
+	buf_done(&s->r.output);
+	testing_done(&s->w);
+	free(s);
+	return 0;
+}
+
+static void say(struct scene *s, const char *text)
+{
+	buf_add(&s->input, str_from_z(text));
+}
+
+static void run(struct scene *s)
+{
+	buf_done(&s->r.output);
+	buf_clear(&s->w.delivered);
+	buf_clear(&s->w.traces);
+	s->w.commits = s->w.judged = s->w.junk = 0;
+	s->r.input = buf_str(&s->input);
+	testing_session(&s->w, &s->r);
+}
+
+static void assert_told(const struct scene *s, const char *told)
+{
+	str out = buf_str(&s->r.output);
+	if (!str_equal(out, str_from_z(told)))
+		fail_msg("wanted %sgot %.*s", told, STR_ARG(str_first(out, 4096)));
+}
+
+/* A message: HEADER and so many bytes of body. */
+static void say_message(struct scene *s, size_t body)
+{
+	buf_clear(&s->input);
+	say(s, ENVELOPE "DATA\r\n" HEADER);
+	for (size_t i = 0; i < body / 10; i++)
+		say(s, "12345678\r\n");
+	say(s, ".\r\nQUIT\r\n");
+}
+
+static const size_t bodies[] = { 50, 100000 }; /* in memory; in the spool */
+
+static void verdict(struct scene *s, enum judge_action action, unsigned code, unsigned klass,
+	unsigned subject, unsigned detail, const char *text)
+{
+	s->w.config.smtp.max_message_size = 1 << 20;
+	s->w.verdict.action = action;
+	s->w.verdict.code = code;
+	s->w.verdict.klass = klass;
+	s->w.verdict.subject = subject;
+	s->w.verdict.detail = detail;
+	s->w.verdict.text = str_from_z(text);
+}
+
+static void accepted_and_junk(void **state)
+{
+	struct scene *s = *state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(bodies); i++) {
+		verdict(s, i & 1 ? JUDGE_JUNK : JUDGE_ACCEPT, 0, 0, 0, 0, "");
+		s->w.verdict.client_name = STR("client.away.test");
+		say_message(s, bodies[i / 2]);
+		run(s);
+		assert_told(s, ENVELOPE_TOLD GO ACCEPTED BYE);
+		assert_int_equal(s->w.judged, 1);
+		assert_int_equal(s->w.junk, i & 1);
+		/* Received, then what was found, then the message as it came. */
+		str traces = buf_str(&s->w.traces);
+		assert_true(str_ends(traces, STR("\r\n" FIELDS)));
+		assert_true(str_find(traces, STR("Received: from client.test (client.away.test "
+						 "[192.0.2.1])")) > 0);
+		assert_true(str_starts(buf_str(&s->w.delivered), STR("1\n" HEADER "12345678\r\n")));
+		assert_int_equal(s->w.delivered.n, 2 + strlen(HEADER) + bodies[i / 2]);
+	}
+}
+
+static void refused(void **state)
+{
+	struct scene *s = *state;
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		say_message(s, bodies[i]);
+		verdict(s, JUDGE_REJECT, 550, 5, 7, 1, "The policy says no");
+		run(s);
+		assert_told(s, ENVELOPE_TOLD GO "550 5.7.1 The policy says no (ID)\r\n" BYE);
+		verdict(s, JUDGE_TEMPFAIL, 451, 4, 4, 3, "The DNS does not answer");
+		run(s);
+		assert_told(s, ENVELOPE_TOLD GO "451 4.4.3 The DNS does not answer (ID)\r\n" BYE);
+		assert_int_equal(s->w.commits, 0);
+		assert_int_equal(s->w.judged, 1);
+	}
+}
+
+#define NOT_NOW "451 4.3.0 The message cannot be examined at the moment, try again later\r\n"
+
+static void without_a_verdict_it_is_put_off(void **state)
+{
+	static const int errors[] = { -ECONNRESET, -ETIMEDOUT, -EBADMSG };
+	struct scene *s = *state;
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		unsigned judge = i == 0 ? 3 : 4; /* 1: the directory, 2: envelope, 3: the spool */
+		verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
+		say_message(s, bodies[i]);
+		for (size_t k = 0; k < ARRAY_LEN(errors); k++) {
+			s->w.fail_at = s->w.calls + judge;
+			s->w.fail_with = errors[k];
+			run(s);
+			assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+			assert_int_equal(s->w.commits, 0);
+			/* The envelope alone may go unanswered. */
+			s->w.fail_at = s->w.calls + 2;
+			run(s);
+			assert_told(s, ENVELOPE_TOLD GO ACCEPTED BYE);
+		}
+	}
+}
+
+static void nonsense_is_no_verdict(void **state)
+{
+	static const uint64_t beyond[] = { 0, 1000 }, backwards[] = { 6, 6, 0, 6 }, odd[] = { 3 },
+			      overlap[] = { 0, 8, 6, 6 }, wraps[] = { 6, UINT64_MAX };
+	static const struct ipc_u64s cuts[] = { { beyond, 2 }, { backwards, 4 }, { odd, 1 },
+		{ overlap, 4 }, { wraps, 2 } };
+	struct scene *s = *state;
+	say_message(s, 50);
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
+		s->w.verdict.cuts = cuts[i];
+		run(s);
+		assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+	}
+	s->w.verdict.cuts = (struct ipc_u64s){ 0 };
+	verdict(s, 17, 0, 0, 0, 0, "");
+	run(s);
+	assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+	verdict(s, JUDGE_REJECT, 0, 0, 0, 0, "");
+	run(s);
+	assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+	verdict(s, JUDGE_ACCEPT, 550, 5, 7, 1, "x");
+	run(s);
+	assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+	assert_int_equal(s->w.commits, 0);
+}
+
+/* Each set of the three fields is cut out; what is left is the same, wherever it is stored. */
+static void fields_are_cut_out(void **state)
+{
+	struct scene *s = *state;
+	static const char *const fields[] = { "A: 1\r\n", "B: 2\r\n", "C: 3\r\n" };
+	for (unsigned set = 0; set < 8; set++)
+		for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+			uint64_t cuts[6];
+			size_t n = 0;
+			struct buf left CLEANUP(buf_done) = BUF_INIT(1024);
+			for (unsigned k = 0; k < 3; k++) {
+				if (set >> k & 1) {
+					cuts[n++] = 6 * k;
+					cuts[n++] = 6;
+				} else {
+					buf_add(&left, str_from_z(fields[k]));
+				}
+			}
+			buf_add(&left, STR("\r\n12345678\r\n"));
+			verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
+			s->w.verdict.cuts = (struct ipc_u64s){ cuts, n };
+			say_message(s, bodies[i]);
+			run(s);
+			assert_told(s, ENVELOPE_TOLD GO ACCEPTED BYE);
+			/* Trace and message together are what is stored. */
+			ptrdiff_t at = str_find(buf_str(&s->w.traces), STR(FIELDS));
+			assert_true(at > 0);
+			str front = str_skip(buf_str(&s->w.traces), (size_t)at + strlen(FIELDS));
+			str behind = str_skip(buf_str(&s->w.delivered), 2);
+			assert_int_equal(front.n + behind.n, strlen(HEADER) + bodies[i] - 3 * n);
+			struct buf whole CLEANUP(buf_done) = BUF_INIT(1 << 20);
+			buf_add(&whole, front);
+			buf_add(&whole, behind);
+			assert_true(str_starts(buf_str(&whole), buf_str(&left)));
+		}
+}
+
+static void an_early_refusal_needs_no_transfer(void **state)
+{
+	struct scene *s = *state;
+	s->w.early = (struct filter_envelope_reply){
+		.code = 550, .klass = 5, .subject = 7, .detail = 23, .text = STR("SPF says no")
+	};
+	say(s, ENVELOPE "DATA\r\nNOOP\r\nMAIL FROM:<a@away.test>\r\nRCPT TO:<alice@here.test>\r\n"
+			"BDAT 4 LAST\r\nabcdQUIT\r\n");
+	run(s);
+	assert_told(s, ENVELOPE_TOLD "550 5.7.23 SPF says no (ID)\r\n250 2.0.0 Ok\r\n"
+				     "250 2.1.0 Sender ok\r\n250 2.1.5 Recipient ok\r\n"
+				     "550 5.7.23 SPF says no (ID)\r\n" BYE);
+	assert_int_equal(s->w.judged + s->w.commits, 0);
+}
+
+static void lmtp_and_a_filter_that_is_off(void **state)
+{
+	struct scene *s = *state;
+	verdict(s, JUDGE_REJECT, 550, 5, 7, 1, "no");
+	say_message(s, 50);
+	s->w.config.filter.enabled = false;
+	run(s);
+	assert_told(s, ENVELOPE_TOLD GO ACCEPTED BYE);
+	assert_int_equal(s->w.judged, 0);
+	s->w.config.filter.enabled = true;
+	s->r.protocol = SMTPD_LMTP;
+	buf_clear(&s->input);
+	say(s, "LHLO a\r\nMAIL FROM:<a@away.test>\r\nRCPT TO:<alice@here.test>\r\n"
+	       "DATA\r\nx\r\n.\r\n");
+	run(s);
+	assert_int_equal(s->w.judged, 0);
+	assert_int_equal(s->w.commits, 1);
+}
+
+static void a_message_has_one_verdict(void **state)
+{
+	static const struct config_domain domains[] = { { .name = { "here.test", 9 } } };
+	struct scene *s = *state;
+	s->w.config.domains = (struct config_domains){ domains, 1 };
+	/* postmaster has no domain: the rules for all. */
+	say(s, "HELO client.test\r\nMAIL FROM:<a@away.test>\r\nRCPT TO:<alice@HERE.test>\r\n"
+	       "RCPT TO:<bob@here.test>\r\nRCPT TO:<postmaster>\r\nRSET\r\n"
+	       "MAIL FROM:<a@away.test>\r\nRCPT TO:<postmaster>\r\nRCPT TO:<bob@here.test>\r\n"
+	       "QUIT\r\n");
+#define OTHER                                                                                      \
+	"452 4.5.3 This domain has other rules than the first recipient's: send it "               \
+	"separately\r\n"
+	run(s);
+	assert_told(s, ENVELOPE_TOLD "250 2.1.5 Recipient ok\r\n" OTHER "250 2.0.0 Ok\r\n"
+				     "250 2.1.0 Sender ok\r\n250 2.1.5 Recipient ok\r\n" OTHER BYE);
+	s->w.config.filter.enabled = false;
+	run(s);
+	assert_true(str_find(buf_str(&s->r.output), STR("452")) < 0);
+}
+
+/* Whatever fails or is cancelled, no message is stored that was not judged. */
+static void cancelled_at_every_wait(void **state)
+{
+	struct scene *s = *state;
+	uint64_t cuts[] = { 6, 6 };
+	verdict(s, JUDGE_JUNK, 0, 0, 0, 0, "");
+	s->w.verdict.cuts = (struct ipc_u64s){ cuts, 2 };
+	say_message(s, 100000);
+	run(s);
+	for (unsigned n = s->r.waits; n; n--) {
+		s->r.cancel_at = n;
+		run(s);
+		assert_true(s->r.accepted <= s->w.commits && s->w.commits <= s->w.judged);
+		assert_int_equal(s->w.junk, s->w.commits);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(accepted_and_junk, setup, teardown),
+		cmocka_unit_test_setup_teardown(refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_a_verdict_it_is_put_off, setup, teardown),
+		cmocka_unit_test_setup_teardown(nonsense_is_no_verdict, setup, teardown),
+		cmocka_unit_test_setup_teardown(fields_are_cut_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_early_refusal_needs_no_transfer, setup, teardown),
+		cmocka_unit_test_setup_teardown(lmtp_and_a_filter_that_is_off, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_message_has_one_verdict, setup, teardown),
+		cmocka_unit_test_setup_teardown(cancelled_at_every_wait, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
