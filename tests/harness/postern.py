@@ -120,8 +120,10 @@ class Postern:
         (self.data / self.settings["tls"]["key"]).write_bytes(key.read_bytes())
 
     def configure(self, settings):
-        # Made-up clients, no network: nobody is asked unless the test says whom.
-        settings = {"resolver": {"local_zones": ["."]}} | settings
+        # Made-up clients, no network: nobody is asked unless the test says whom. And made-up messages,
+        # of a line or two: what they score is for the tests of the filter.
+        settings = {"resolver": {"local_zones": ["."]},
+                    "filter": {"junk_at": 100.0, "reject_at": 500.0}} | settings
         self.settings = merged({
             "hostname": "mx.example.test",
             "data_dir": "data",
