@@ -4,23 +4,9 @@ import re
 import pytest
 
 from harness import ALICE, nsd, postern, senders, sign
-from harness.senders import CLIENT6, FORWARDER, NAMELESS, PAL_CLIENT, Mail
+from harness.senders import CAREFUL, CLIENT6, CURIOUS, FORWARDER, JUNK, NAMELESS, PAL_CLIENT, SCORE, TRUSTING, Mail
 
 pytestmark = pytest.mark.skipif(bool(nsd.missing()), reason=f"not installed: {', '.join(nsd.missing())}")
-
-# Our domains, each with rules of its own: all their mail is Alice's.
-CAREFUL, JUNK, SCORE, TRUSTING, CURIOUS = (
-    f"alice@{name}.test" for name in ("careful", "junk", "score", "trusting", "curious"))
-RULES = [
-    {"name": "careful.test", "auth": {"spf_fail": "reject", "dns_failure": "tempfail"}},
-    {"name": "junk.test", "auth": {"honour_dmarc": "junk"}},
-    {"name": "score.test", "auth": {"honour_dmarc": "score", "allow_domains": ["friend.test"]}},
-    {"name": "trusting.test", "auth": {"arc_trusted": ["list.test"], "allow_domains": ["pal.test", "friend.test"],
-                                       "spf_fail": "reject"}},
-    {"name": "curious.test", "auth": {"authserv_id": "auth.curious.test", "received_spf": True}},
-]
-SETTINGS = {"smtp": {"xclient_from": ["127.0.0.1"], "max_connections_per_ip": 200}, "domains": RULES}
-
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory):
@@ -33,17 +19,11 @@ def world(key):
         yield server
 
 
-def add_domains(server):
-    for rule in RULES:
-        server.verb("domain", "add", rule["name"])
-        server.verb("alias", "add", f"alice@{rule['name']}", ALICE)
-
-
 @pytest.fixture(scope="module")
 def shared_server(world):
-    instance = postern.Postern(settings=world.settings() | SETTINGS)
+    instance = postern.Postern(settings=world.settings() | senders.SETTINGS)
     try:
-        add_domains(instance)
+        senders.add_domains(instance)
         instance.start()
         yield instance
         instance.stop()
@@ -281,3 +261,122 @@ def test_results_and_what_follows(server, reader, key, mail, told, outcome, find
 def test_by_swaks(server, reader, key, tmp_path, name):
     mail, told, outcome, findings = CASES[name]
     check(senders.swaks(server, mail, key, tmp_path), reader, told, outcome, findings)
+
+
+# The message as it is kept
+
+FORGED = [
+    "Authentication-Results: mx.example.test; dmarc=pass header.from=bank.test",
+    "authentication-results:MX.Example.Test 1;spf=pass",
+    "Authentication-Results:\r\n (who else)\r\n\tmx.example.test;\r\n\tdkim=pass header.d=bank.test",
+    'Authentication-Results: "mx.example.test"; spf=pass',
+    "Authentication-Results: spf=pass smtp.mailfrom=bank.test",
+]
+FOREIGN = ["Authentication-Results: mx.elsewhere.test; spf=pass", "X-Authentication-Results: mx.example.test; spf=pass"]
+
+
+def kept(reader, sent):
+    folder, content = senders.stored(reader, sent.reply.id)
+    assert folder == "INBOX", sent.reply
+    return content
+
+
+def without(content, fields):
+    for field in fields:
+        assert content.count(field.encode() + b"\r\n") == 1
+        content = content.replace(field.encode() + b"\r\n", b"")
+    return content
+
+
+@pytest.mark.parametrize("filling", [0, 80 * 1024], ids=["short", "behind 80 KiB"])
+def test_results_in_our_name_are_removed(server, reader, key, filling):
+    """All of them, wherever they stand; and nothing else."""
+    lines = [f"X-Line-{n}: {'x' * 70}" for n in range(filling // 80)]
+    for n, field in enumerate(FORGED + FOREIGN):
+        lines += [field, f"X-Between: {n}"]
+    sent = senders.send(server, Mail(signed="good.test", more="\r\n".join(lines) + "\r\n"), key)
+    content = kept(reader, sent)
+    assert content.endswith(b"\r\n" + without(sent.content, FORGED))
+    header = senders.header_of(content)
+    assert senders.results(header)[-1] == "dmarc=pass header.from=good.test"
+    assert len(senders.fields(header, "Authentication-Results")) == 2
+    found, = (finding for finding in sent.record()["findings"] if finding["name"] == "RESULTS_FORGED")
+    assert found["mode"] == "observe" and found["evidence"] == f"{len(FORGED)} removed"
+
+
+def test_results_in_our_name_too_far_behind(server, key):
+    lines = [f"X-Line-{n}: {'x' * 900}" for n in range(1200)] + FORGED[:1]
+    sent = senders.send(server, Mail(more="\r\n".join(lines) + "\r\n"), key)
+    assert sent.reply.matches("550 5.6.0 The header is too large")
+
+
+def test_another_name_and_received_spf(server, reader, key):
+    """auth.authserv_id; the host's own name is ours all the same."""
+    forged = [f"Authentication-Results: {name}; spf=pass" for name in ("mx.example.test", "auth.curious.test")]
+    sent = senders.send(server, Mail(to=CURIOUS, more="".join(f"{field}\r\n" for field in forged)), key)
+    content = kept(reader, sent)
+    header = senders.header_of(content)
+    assert content.endswith(b"\r\n" + without(sent.content, forged))
+    assert senders.results(header, "auth.curious.test")[1] == "spf=pass smtp.mailfrom=anna@good.test"
+    assert senders.fields(header, "Received-SPF") == [
+        "pass (auth.curious.test: good.test: ip4:192.0.2.1)\treceiver=auth.curious.test; client-ip=192.0.2.1;"
+        '\tenvelope-from="anna@good.test"; helo=mx.client.test;\tidentity=mailfrom; mechanism="ip4:192.0.2.1"']
+
+
+def test_received_spf_of_a_bounce(server, reader, key):
+    mail = Mail("postmaster@good.test", sender="", helo="mx.good.test", to=CURIOUS)
+    value, = senders.fields(senders.header_of(kept(reader, senders.send(server, mail, key))), "Received-SPF")
+    assert value.startswith("pass ") and "helo=mx.good.test" in value and "identity=helo" in value
+
+
+def test_no_received_spf_unless_asked_for(server, reader, key):
+    assert not senders.fields(senders.header_of(kept(reader, senders.send(server, Mail(), key))), "Received-SPF")
+
+
+def test_comments_say_why(server, reader, key):
+    sent = senders.send(server, Mail("a@everyone.test"), key)
+    value, = senders.fields(senders.header_of(kept(reader, sent)), "Authentication-Results")
+    for words in ("(everyone.test: +all; worthless, the record passes\teveryone)", "(mx.client.test)",
+                  "(mx.client.test publishes no SPF record)", "(p=quarantine at everyone.test)"):
+        assert words in value, value
+
+
+# Whose rules
+
+def test_recipients_under_other_rules_wait(server, key):
+    """Each message is judged once, by one set of rules: those of its first recipient."""
+    mail = Mail("a@hard.test", client=FORWARDER)
+    for first, other, same in ((ALICE, CAREFUL, "alice+books@example.test"), (CAREFUL, ALICE, "alice+x@careful.test")):
+        with server.smtp() as client:
+            senders.greeted(client, mail)
+            client.expect(f"MAIL FROM:<{mail.sender}>", "250 ")
+            client.expect(f"RCPT TO:<{first}>", "250 ")
+            client.expect(f"RCPT TO:<{other}>", "452 4.5.3 ")
+            client.expect(f"RCPT TO:<{same}>", "250 ")
+            if first == CAREFUL:
+                client.expect("DATA", "550 5.7.23 ")
+                continue
+            reply = client.data(mail.content(key))
+            assert reply.code == 250
+            found = senders.record(server, reply.id)
+            assert found["recipients"] == [first, same]
+
+
+# postern why
+
+def test_why_tells_it_all(server, key):
+    sent = senders.send(server, Mail(**FOOTED, sealed="otherlist.test"), key)
+    sent.record()
+    told = server.verb("why", sent.reply.id).stdout
+    for words in (r"SPF +passes; domain list\.test", r"DKIM +fails; domain good\.test; selector s1",
+                  r"ARC +passes", r"ARC_PASS: otherlist\.test", r"DMARC +fails; domain good\.test;.* applied reject",
+                  r"\+4\.00  DMARC_REJECT: good\.test: SPF passes for list\.test", "decision +reject: The DMARC policy",
+                  "reply +550 5\\.7\\.1 The DMARC policy"):
+        assert re.search(words, told), told
+
+
+def test_why_of_what_was_refused_early(server, key):
+    sent = senders.send(server, Mail("a@hard.test", client=FORWARDER, to=CAREFUL), key)
+    found = sent.record()
+    assert (found["sender"], found["recipients"], found["client"]["ip"]) == ("a@hard.test", [CAREFUL], FORWARDER)
+    assert found["reply"].startswith("550 5.7.23 The SPF record of hard.test")

@@ -44,6 +44,26 @@ DOMAINS = {
 }
 
 
+# Our domains, each with rules of its own: all their mail is Alice's.
+CAREFUL, JUNK, SCORE, TRUSTING, CURIOUS = (
+    f"alice@{name}.test" for name in ("careful", "junk", "score", "trusting", "curious"))
+RULES = [
+    {"name": "careful.test", "auth": {"spf_fail": "reject", "dns_failure": "tempfail"}},
+    {"name": "junk.test", "auth": {"honour_dmarc": "junk"}},
+    {"name": "score.test", "auth": {"honour_dmarc": "score", "allow_domains": ["friend.test"]}},
+    {"name": "trusting.test", "auth": {"arc_trusted": ["list.test"], "allow_domains": ["pal.test", "friend.test"],
+                                       "spf_fail": "reject"}},
+    {"name": "curious.test", "auth": {"authserv_id": "auth.curious.test", "received_spf": True}},
+]
+SETTINGS = {"smtp": {"xclient_from": ["127.0.0.1"], "max_connections_per_ip": 200}, "domains": RULES}
+
+
+def add_domains(server):
+    for rule in RULES:
+        server.verb("domain", "add", rule["name"])
+        server.verb("alias", "add", f"alice@{rule['name']}", ALICE)
+
+
 def text(value):
     """A TXT record's data: strings of at most 255 bytes."""
     return " ".join(f'"{value[at:at + 250]}"' for at in range(0, len(value), 250))
