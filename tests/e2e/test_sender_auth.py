@@ -8,6 +8,7 @@ from harness.senders import CAREFUL, CLIENT6, CURIOUS, FORWARDER, JUNK, NAMELESS
 
 pytestmark = pytest.mark.skipif(bool(nsd.missing()), reason=f"not installed: {', '.join(nsd.missing())}")
 
+
 @pytest.fixture(scope="module")
 def key(tmp_path_factory):
     return sign.Key(tmp_path_factory.mktemp("key"))
@@ -37,13 +38,14 @@ def reader(shared_server):
     with shared_server.imap() as client:
         yield client
 
+# What is found, and what follows
 
 REFUSED = "550 5.7.1 The DMARC policy of good.test (p=reject) asks to refuse this message: "
 LATER = "451 4.4.3 The sender cannot be verified now: the DNS does not answer for "
 FOOTED = {"signed": "good.test", "changed": senders.footer, "sender": "list-bounces@list.test", "client": FORWARDER}
 
-# What is found, and what follows: the mail; its results, but for iprev=pass, helo=none, dkim=none, arc=none;
-# what is done with it; findings that count, and with ~ those that do not.
+# The mail; its results, but for iprev=pass, helo=none, dkim=none, arc=none; what is done with it; findings
+# that count, and with ~ those that do not.
 CASES = {
     # Everything is as it should be, or enough of it.
     "pass": (Mail(signed="good.test"), "spf=pass dkim=pass:good.test dmarc=pass:good.test", "accept",
@@ -100,6 +102,8 @@ CASES = {
                    "DMARC_QUARANTINE"),
     "nothing asked": (Mail("a@watch.test"), "spf=fail dmarc=fail:watch.test:none", "accept", "DMARC_FAIL"),
     "sp": (Mail("a@here.split.test"), "spf=none dmarc=fail:here.split.test:quarantine", "junk", "DMARC_QUARANTINE"),
+    "sp by public suffix": (Mail("a@here.split.test", to=JUNK),
+                            "spf=none dmarc=fail:here.split.test:quarantine", "junk", "DMARC_QUARANTINE"),
     "np": (Mail("a@gone.split.test"), "spf=none dmarc=fail:gone.split.test:none", "accept", "DMARC_FAIL"),
     "p beside sp": (Mail("a@split.test"), "spf=fail dmarc=fail:split.test:reject", "550 5.7.1 ", "DMARC_REJECT"),
     "pct=0": (Mail("a@some.test"), "spf=fail dmarc=fail:some.test:quarantine", "junk", "DMARC_QUARANTINE"),
@@ -115,8 +119,8 @@ CASES = {
     "two From fields": (Mail(signed="good.test", changed=senders.above("From: m@quarantine.test")),
                         "spf=pass dkim=pass:good.test dmarc=fail:quarantine.test:quarantine", "junk", ""),
     "two From fields, the other way": (
-        Mail("m@quarantine.test", changed=senders.above("From: anna@good.test")),
-        "spf=fail dmarc=fail:good.test:reject", REFUSED, "DMARC_REJECT"),
+        Mail("m@quarantine.test", changed=senders.above("From: anna@good.test"), sender="anna@good.test"),
+        "spf=pass dmarc=fail:quarantine.test:quarantine", "junk", ""),
     "two authors": (Mail("anna@good.test, m@quarantine.test", sender="anna@good.test"),
                     "spf=pass dmarc=fail:quarantine.test:quarantine", "junk", ""),
     "no author": (Mail("Anna", sender="anna@good.test"), "spf=pass dmarc=permerror:", "accept", "DMARC_PERMERROR"),
@@ -132,6 +136,9 @@ CASES = {
     "trusted list": (Mail(**FOOTED, sealed="list.test", to=TRUSTING),
                      "spf=pass dkim=fail:good.test arc=pass dmarc=fail:good.test:reject", "accept",
                      "ARC_PASS ARC_TRUSTED ~DMARC_REJECT"),
+    "trusted list, and one more": (
+        Mail(**FOOTED, sealed="list.test otherlist.test", to=TRUSTING),
+        "spf=pass dkim=fail:good.test arc=pass dmarc=fail:good.test:reject", "accept", "ARC_TRUSTED ~DMARC_REJECT"),
     "untrusted list": (Mail(**FOOTED, sealed="otherlist.test", to=TRUSTING),
                        "spf=pass dkim=fail:good.test arc=pass dmarc=fail:good.test:reject", REFUSED, "DMARC_REJECT"),
     "trusted list that saw it fail": (

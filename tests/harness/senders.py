@@ -49,7 +49,7 @@ CAREFUL, JUNK, SCORE, TRUSTING, CURIOUS = (
     f"alice@{name}.test" for name in ("careful", "junk", "score", "trusting", "curious"))
 RULES = [
     {"name": "careful.test", "auth": {"spf_fail": "reject", "dns_failure": "tempfail"}},
-    {"name": "junk.test", "auth": {"honour_dmarc": "junk"}},
+    {"name": "junk.test", "auth": {"honour_dmarc": "junk", "organization": "public-suffix"}},
     {"name": "score.test", "auth": {"honour_dmarc": "score", "allow_domains": ["friend.test"]}},
     {"name": "trusting.test", "auth": {"arc_trusted": ["list.test"], "allow_domains": ["pal.test", "friend.test"],
                                        "spf_fail": "reject"}},
@@ -148,11 +148,15 @@ def _signed(content, key, domains):
     return content
 
 
-def _sealed(content, key, domain, says):
-    """As a forwarder at that domain passes it on: with what it saw, and its seal."""
-    content = f"Authentication-Results: {domain}; {says}\r\n".encode() + content
-    fields = dkimpy.arc_sign(content, b"s1", domain.encode(), key.path.read_bytes(), domain.encode())
-    return b"".join(fields) + content
+def _sealed(content, key, domains, says):
+    """As forwarders at those domains pass it on, one after the other: with what they saw, and their seals."""
+    for n, domain in enumerate(domains.split()):
+        seen = f"arc={'pass' if n else 'none'}; {says}"
+        content = f"Authentication-Results: {domain}; {seen}\r\n".encode() + content
+        fields = dkimpy.arc_sign(content, b"s1", domain.encode(), key.path.read_bytes(), domain.encode())
+        assert fields
+        content = b"".join(fields) + content
+    return content
 
 
 # Sending, and what became of it
