@@ -377,8 +377,8 @@ def test_why_tells_it_all(server, key):
     told = server.verb("why", sent.reply.id).stdout
     for words in (r"SPF +passes; domain list\.test", r"DKIM +fails; domain good\.test; selector s1",
                   r"ARC +passes", r"ARC_PASS: otherlist\.test", r"DMARC +fails; domain good\.test;.* applied reject",
-                  r"\+4\.00  DMARC_REJECT: good\.test: SPF passes for list\.test", "decision +reject: The DMARC policy",
-                  "reply +550 5\\.7\\.1 The DMARC policy"):
+                  r"\+\d\.\d\d  DMARC_REJECT: good\.test: SPF passes for list\.test",
+                  "decision +reject: The DMARC policy", r"reply +550 5\.7\.1 The DMARC policy"):
         assert re.search(words, told), told
 
 
