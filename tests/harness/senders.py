@@ -1,6 +1,7 @@
 """The rest of the world, for tests of sender authentication: domains with policies in a real name
 server, mail that dkimpy signs and seals, clients with public addresses (XCLIENT)."""
 import dataclasses
+import email.utils
 import json
 import re
 import subprocess
@@ -55,7 +56,8 @@ RULES = [
                                        "spf_fail": "reject"}},
     {"name": "curious.test", "auth": {"authserv_id": "auth.curious.test", "received_spf": True}},
 ]
-SETTINGS = {"smtp": {"xclient_from": ["127.0.0.1"], "max_connections_per_ip": 200}, "domains": RULES}
+SETTINGS = {"smtp": {"xclient_from": ["127.0.0.1"], "max_connections_per_ip": 200}, "domains": RULES,
+            "filter": {"junk_at": 5.0, "reject_at": 15.0}}
 
 
 def add_domains(server):
@@ -128,7 +130,7 @@ class Mail:
 
     def content(self, key):
         content = (f"From: {self.author}\r\nTo: {self.to}\r\nSubject: a letter\r\n"
-                   f"Date: Mon, 02 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@good.test>\r\n{self.more}\r\n"
+                   f"Date: {email.utils.formatdate()}\r\nMessage-ID: <1@good.test>\r\n{self.more}\r\n"
                    "Dear Alice,\r\nall is well.\r\n").encode()
         content = _signed(content, key, self.signed)
         seen = content
