@@ -27,6 +27,8 @@ static void report(struct judgement *j)
 	};
 	const struct rdns_outcome *r = &j->envelope->rdns;
 	char client[IP_TEXT_SIZE];
+	if (j->envelope->no_client)
+		return;
 	ip_format(&j->facts->client, client);
 	judgement_find(j, by_result[r->result], "%s%s%.*s", client, r->name.n ? ", " : "",
 		STR_ARG(r->name));

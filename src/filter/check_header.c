@@ -58,6 +58,13 @@ static void by_message_id(struct judgement *j)
 		judgement_find(j, FINDING_MESSAGE_ID_ODD, "%.*s", STR_ARG(str_first(id, 100)));
 }
 
+/* What stands behind the last semicolon of a Received field. */
+static bool read_stamp(str value, struct mail_date *out)
+{
+	ptrdiff_t at = str_find_last_char(value, ';');
+	return at >= 0 && date_parse(str_skip(value, (size_t)at + 1), out);
+}
+
 /* The newest stands first. */
 static void by_received(struct judgement *j)
 {
@@ -67,7 +74,7 @@ static void by_received(struct judgement *j)
 	unsigned hops = 0;
 	for (size_t at = 0; hops < HOPS_MAX && header_next(j->header, &at, &field);) {
 		if (!str_equal_nocase(field.name, STR("Received")) ||
-			!date_parse(field.value, &date))
+			!read_stamp(field.value, &date))
 			continue;
 		hops++;
 		if (date.seconds > later + SKEW_MAX) {

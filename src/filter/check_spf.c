@@ -35,6 +35,8 @@ static void report(struct judgement *j)
 		[SPF_PERMERROR] = FINDING_SPF_HELO_PERMERROR,
 	};
 	const struct envelope_result *e = j->envelope;
+	if (e->no_client)
+		return;
 	report_one(j, &e->spf, of_sender, FINDING_SPF_WORTHLESS);
 	/* A bounce has been checked by its HELO name already. */
 	if (e->has_spf_helo && j->facts->sender.n)

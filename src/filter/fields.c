@@ -17,15 +17,15 @@ static void add_results(const struct judgement *j, struct buf *text)
 		.helo = j->facts->helo,
 		.sender = j->facts->sender,
 		.utf8 = j->facts->utf8,
-		.rdns = &e->rdns,
-		.spf = &e->spf,
+		.rdns = e->no_client ? NULL : &e->rdns,
+		.spf = e->no_client ? NULL : &e->spf,
 		.spf_helo = e->has_spf_helo && j->facts->sender.n ? &e->spf_helo : NULL,
 		.dkim = j->has_dkim ? &j->dkim : NULL,
 		.arc = j->has_arc ? &j->arc : NULL,
 		.dmarc = j->has_dmarc ? &j->dmarc : NULL,
 	};
 	auth_results_format(&results, text);
-	if (j->auth->received_spf)
+	if (j->auth->received_spf && !e->no_client)
 		received_spf_format(&results, text);
 }
 

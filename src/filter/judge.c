@@ -91,10 +91,34 @@ static str host_of(str address)
 	return at < 0 ? address : str_skip(address, (size_t)at + 1);
 }
 
+static void without_client(struct envelope_result *out)
+{
+	struct spf_outcome none = { .result = SPF_NONE,
+		.domain = STR_EMPTY,
+		.record = STR_EMPTY,
+		.mechanism = STR_EMPTY,
+		.mechanism_domain = STR_EMPTY,
+		.explanation = STR_EMPTY,
+		.problem = STR_EMPTY,
+		.worthless_term = STR_EMPTY };
+	*out = (struct envelope_result){ .no_client = true,
+		.rdns = { .result = RDNS_NONE,
+			.helo = HELO_NOT_ASKED,
+			.name = STR_EMPTY,
+			.why = STR_EMPTY },
+		.spf = none,
+		.spf_helo = none,
+		.dns_failed = STR_EMPTY };
+}
+
 void judge_envelope(const struct config *config, const struct dns *dns,
 	const struct judge_facts *facts, struct arena *a, struct envelope_result *out)
 {
 	struct timed_dns timed;
+	if (facts->no_client) {
+		without_client(out);
+		return;
+	}
 	timed_init(&timed, dns, config->filter.timeout, a);
 	*out = (struct envelope_result){ .dns_failed = STR_EMPTY };
 	str helo = arena_str(a, str_first(facts->helo, 1024));

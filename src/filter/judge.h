@@ -28,7 +28,8 @@ enum {
 /* What is known before the message comes. */
 struct judge_facts {
 	str id;
-	str door; /* "smtp" */
+	str door;       /* "smtp", "scan" */
+	bool no_client; /* it is not known who brought it: nothing is said about who did */
 	struct ip client;
 	uint16_t port;
 	str client_name; /* as somebody trusted gave it (XCLIENT), else empty */
@@ -73,6 +74,7 @@ struct verdict {
 struct envelope_result {
 	struct rdns_outcome rdns;
 	struct spf_outcome spf, spf_helo;
+	bool no_client;    /* nothing is known: SPF is "none", the rest is empty */
 	bool has_spf_helo; /* else the HELO name is none that could have a policy */
 	int64_t took[2];   /* nanoseconds: reverse DNS and HELO, SPF */
 	str dns_failed;    /* the first question that got no answer; empty: none */

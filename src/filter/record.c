@@ -19,8 +19,9 @@ enum {
 
 static void put_client(const struct judge_facts *f, const struct envelope_result *e, struct json *j)
 {
-	char ip[IP_TEXT_SIZE];
-	ip_format(&f->client, ip);
+	char ip[IP_TEXT_SIZE] = "";
+	if (!f->no_client)
+		ip_format(&f->client, ip);
 	str name = f->client_name.n              ? f->client_name
 		   : e->rdns.result == RDNS_PASS ? e->rdns.name
 						 : STR_EMPTY;
@@ -151,8 +152,10 @@ static void put_auth(const struct judgement *j, struct json *out)
 {
 	const struct envelope_result *e = j->envelope;
 	json_object(out, "auth");
-	put_rdns(&e->rdns, out);
-	put_spf("spf", &e->spf, out);
+	if (!e->no_client) {
+		put_rdns(&e->rdns, out);
+		put_spf("spf", &e->spf, out);
+	}
 	if (e->has_spf_helo && j->facts->sender.n)
 		put_spf("spf_helo", &e->spf_helo, out);
 	if (j->has_dkim)

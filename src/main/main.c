@@ -25,6 +25,7 @@ static const struct verb verbs[] = {
 	{ "account", "people: add, list, remove, passwd, enable, disable", main_account },
 	{ "alias", "addresses that stand for others: add, list, remove", main_alias },
 	{ "auth", "what SPF, DKIM, ARC and DMARC say about a message", main_auth },
+	{ "scan", "judge messages in files, directories, mboxes, as the server would", main_scan },
 	{ "dns", "ask the DNS as the server would: lookup", main_dns },
 	{ "verify", "check that everything stored is whole", main_verify },
 	{ "why", "tell what was decided about a message, and why", main_why },
