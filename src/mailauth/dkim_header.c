@@ -8,7 +8,8 @@
 #define NONE UINT32_MAX
 
 struct entry {
-	uint32_t at;    /* of the field in the header */
+	uint32_t at; /* of the field in the header, which begins with its name */
+	uint32_t name_n;
 	uint32_t above; /* the next one of the same name, upward */
 };
 
@@ -37,6 +38,11 @@ static struct header_field field_at(const struct dkim_header *h, uint32_t index)
 	return field;
 }
 
+static str name_at(const struct dkim_header *h, uint32_t index)
+{
+	return str_first(str_skip(h->header, h->entries[index].at), h->entries[index].name_n);
+}
+
 /* Keyed, and without regard to case. */
 static uint64_t hash_name(const struct dkim_header *h, str name)
 {
@@ -57,7 +63,7 @@ static struct slot *find(const struct dkim_header *h, str name)
 {
 	for (size_t i = hash_name(h, name);; i++) {
 		struct slot *slot = &h->slots[i & (h->slot_count - 1)];
-		if (slot->last == NONE || str_equal_nocase(field_at(h, slot->last).name, name))
+		if (slot->last == NONE || str_equal_nocase(name_at(h, slot->last), name))
 			return slot;
 	}
 }
@@ -73,7 +79,8 @@ static void list_fields(struct dkim_header *h)
 			cap = cap ? cap * 2 : 32;
 			h->entries = xrealloc(h->entries, cap * sizeof *h->entries);
 		}
-		h->entries[h->n++] = (struct entry){ (uint32_t)field.offset, NONE };
+		h->entries[h->n++] =
+			(struct entry){ (uint32_t)field.offset, (uint32_t)field.name.n, NONE };
 	}
 }
 
@@ -90,7 +97,7 @@ struct dkim_header *dkim_header_new(str header)
 	for (size_t i = 0; i < h->slot_count; i++)
 		h->slots[i] = (struct slot){ .last = NONE };
 	for (uint32_t i = 0; i < h->n; i++) {
-		struct slot *slot = find(h, field_at(h, i).name);
+		struct slot *slot = find(h, name_at(h, i));
 		h->entries[i].above = slot->last;
 		slot->last = i;
 		slot->count++;
@@ -144,9 +151,13 @@ static void put_relaxed(struct buf *b, str s, size_t start)
 static void canonical_relaxed(
 	struct buf *b, const struct header_field *field, str before, str after)
 {
+	char *p = buf_reserve(b, field->name.n + 1);
+	if (!p)
+		return;
 	for (size_t i = 0; i < field->name.n; i++)
-		buf_add_char(b, ascii_lower(field->name.p[i]));
-	buf_add_char(b, ':');
+		p[i] = ascii_lower(field->name.p[i]);
+	p[field->name.n] = ':';
+	b->n += field->name.n + 1;
 	size_t start = b->n;
 	put_relaxed(b, before, start);
 	put_relaxed(b, after, start);

@@ -255,6 +255,42 @@ static void test_bodies(void **state)
 	}
 }
 
+static void hash_body(str body, size_t piece, enum dkim_canon canon, unsigned char *out)
+{
+	struct dkim_body *b = dkim_body_new();
+	int whole = dkim_body_want(b, canon, DKIM_BODY_WHOLE);
+	for (; body.n; body = str_skip(body, piece))
+		dkim_body_feed(b, str_first(body, piece));
+	dkim_body_finish(b);
+	memcpy(out, dkim_body_hash(b, whole), DKIM_HASH_SIZE);
+	dkim_body_free(b);
+}
+
+/* What is taken in blocks, where it is clean, has the same hash as what comes byte by byte. */
+static void test_blocks(void **state)
+{
+	static const char *const pieces[] = { "\r\n", "\r\n\r\n", " ", "\t", "\r", "\n", " \r\n",
+		"0123456789abcdefghijklmnopqrstuvwxyz 0123456789abcdefghijklmnopqrstuvwxyz",
+		"a word ", "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n" };
+	uint32_t seed = 1;
+	for (int round = 0; round < 1000; round++) {
+		struct buf body CLEANUP(buf_done) = BUF_INIT(1 << 20);
+		for (int i = 0; i < 4 + round % 40; i++) {
+			seed = seed * 1664525 + 1013904223;
+			size_t n = (seed >> 16) % (2 * ARRAY_LEN(pieces));
+			buf_add(&body, str_from_z(pieces[n < ARRAY_LEN(pieces) ? n : 7]));
+		}
+		for (int canon = DKIM_SIMPLE; canon <= DKIM_RELAXED; canon++) {
+			unsigned char once[DKIM_HASH_SIZE], bytes[DKIM_HASH_SIZE];
+			hash_body(buf_str(&body), body.n, (enum dkim_canon)canon, once);
+			hash_body(buf_str(&body), 1, (enum dkim_canon)canon, bytes);
+			assert_memory_equal(once, bytes, sizeof once);
+			hash_body(buf_str(&body), 100, (enum dkim_canon)canon, once);
+			assert_memory_equal(once, bytes, sizeof once);
+		}
+	}
+}
+
 static const struct {
 	const char *header, *names, *simple, *relaxed;
 } headers[] = {
@@ -304,6 +340,12 @@ static void test_large(void **state)
 		buf_printf(&header, "X%d: %d\r\n", i, i);
 	verify(keys_8463, buf_str(&header), STR("x"), 0, &a, &out);
 	assert_int_equal(out.signatures[0].result, DKIM_FAIL);
+
+	struct buf lines CLEANUP(buf_done) = BUF_INIT(16 << 20);
+	unsigned char hash[DKIM_HASH_SIZE];
+	for (int i = 0; i < 4 << 20; i++)
+		buf_add(&lines, STR("\r\n"));
+	hash_body(buf_str(&lines), lines.n, DKIM_RELAXED, hash);
 
 	struct arena none CLEANUP(arena_done) = ARENA_INIT(1);
 	verify(keys_8463, str_from_z(header_8463), STR("x"), 0, &none, &out);
@@ -366,6 +408,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_rfc8463),
 		cmocka_unit_test(test_broken),
