@@ -9,7 +9,7 @@
 
 #define FINDING(name, mode, score, decisive, text) #name,
 static const char *const finding_names[] = {
-#include "../../rules/findings.def"
+#include "rules/findings.def"
 };
 #undef FINDING
 

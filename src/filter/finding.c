@@ -5,7 +5,7 @@
 #define FINDING(name, mode, score, decisive, text)                                                 \
 	{ #name, CONFIG_MODE_##mode, score, decisive, text },
 const struct finding_info finding_infos[FINDING_COUNT] = {
-#include "../../rules/findings.def"
+#include "rules/findings.def"
 };
 #undef FINDING
 #undef NO

@@ -11,7 +11,7 @@
 
 #define FINDING(name, mode, score, decisive, text) FINDING_##name,
 enum finding_name {
-#include "../../rules/findings.def"
+#include "rules/findings.def"
 	FINDING_COUNT
 };
 #undef FINDING

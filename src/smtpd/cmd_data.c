@@ -2,8 +2,7 @@
  * cmd_data.c: DATA and BDAT (RFC 5321 §4.1.1.4, RFC 3030): the message itself, and the moment when
  * it becomes ours.
  *
- *   wire ──▶ incoming ──▶ spool file ──▶ filter_judge() ──▶ summary ──▶ delivery_commit() ──▶ "250
- * … ID"
+ *   wire ──▶ incoming ──▶ spool ──▶ filter_judge() ──▶ summary ──▶ delivery_commit() ──▶ "250 … ID"
  *
  * The 250 is said when, and only when, every destination has the message on stable storage. Where
  * one does not, the client keeps it and tries again; those that had it get it twice.

@@ -32,7 +32,7 @@ enum db_open_flags {
 };
 
 /* Opens the embedded (SQLite) database in the file `path`. An empty file counts as a database
- * without tables. */
+ * without tables; to root that only reads it is -ENOENT, since its owner may be at work on it. */
 int db_open(const char *path, unsigned flags, struct db **out, struct err *err) MUST_USE;
 
 /* Rolls back what was not committed and frees every statement. NULL is fine. */

@@ -18,6 +18,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -157,7 +158,7 @@ static int set_up(sqlite3 *h, bool read_only)
 		"journal_size_limit=%d;%s"
 		"PRAGMA synchronous=FULL;",
 		PAGE_SIZE, CACHE_KIB, CHECKPOINT_PAGES * (PAGE_SIZE + 24),
-		read_only ? "" : "PRAGMA journal_mode=WAL;");
+		read_only ? "PRAGMA schema_version;" : "PRAGMA journal_mode=WAL;");
 	int rc = SQLITE_BUSY;
 	for (int i = 0; i < DB_BUSY_TIMEOUT_MS / 10 && (rc & 0xff) == SQLITE_BUSY; i++) {
 		if (i > 0)
@@ -169,14 +170,8 @@ static int set_up(sqlite3 *h, bool read_only)
 
 static const struct db_driver sqlite_driver;
 
-int db_sqlite_open(const char *path, unsigned flags, struct db **out, struct err *err)
+static int open_handle(const char *path, bool read_only, struct db **out, struct err *err)
 {
-	bool read_only = flags & DB_READ_ONLY;
-	if (flags & DB_CREATE) {
-		int r = make_file(path, err);
-		if (r < 0)
-			return r;
-	}
 	sqlite3 *h = NULL;
 	int mode = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	int rc = sqlite3_open_v2(path, &h,
@@ -198,6 +193,35 @@ int db_sqlite_open(const char *path, unsigned flags, struct db **out, struct err
 	db->h = h;
 	*out = &db->base;
 	return 0;
+}
+
+/* Root makes FILE-wal and FILE-shm as the owner of FILE: SQLite would give them away only after it
+ * has made them, and a role that opens them in between is refused. They are made here at the
+ * latest, because a file that is not empty is in WAL mode. */
+static int open_as_owner(const char *path, bool read_only, struct db **out, struct err *err)
+{
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return err_errno(err, errno, "%s", path);
+	if (read_only && st.st_size == 0)
+		return err_set(err, ENOENT, "%s is empty", path);
+	int gid = setfsgid(st.st_gid), uid = setfsuid(st.st_uid);
+	int r = open_handle(path, read_only, out, err);
+	setfsuid((uid_t)uid);
+	setfsgid((gid_t)gid);
+	return r;
+}
+
+int db_sqlite_open(const char *path, unsigned flags, struct db **out, struct err *err)
+{
+	if (flags & DB_CREATE) {
+		int r = make_file(path, err);
+		if (r < 0)
+			return r;
+	}
+	bool read_only = flags & DB_READ_ONLY;
+	return geteuid() == 0 ? open_as_owner(path, read_only, out, err)
+			      : open_handle(path, read_only, out, err);
 }
 
 static void sqlite_close(struct db *db)
