@@ -234,12 +234,12 @@ void dkim_field_hash(
 	ASSERT(EVP_Digest(b.p, b.n, out, NULL, EVP_sha256(), NULL));
 }
 
-/* Without white space, as far as the arena has room. */
-static str squeezed(struct arena *a, str s)
+/* The first `most` characters that are no white space, as far as the arena has room. */
+static str squeezed(struct arena *a, str s, size_t most)
 {
-	char *p = arena_try(a, s.n + 1);
+	char *p = arena_try(a, MIN(s.n, most) + 1);
 	size_t n = 0;
-	for (size_t i = 0; p && i < s.n; i++)
+	for (size_t i = 0; p && n < most && i < s.n; i++)
 		if (!ascii_is_space(s.p[i]))
 			p[n++] = s.p[i];
 	return p ? str_from(p, n) : STR_EMPTY;
@@ -261,16 +261,16 @@ void dkim_field_report(const struct dkim_field *f, struct arena *a, struct dkim_
 		.result = DKIM_PERMERROR,
 		.domain = f->domain,
 		.selector = f->selector,
-		.identity =
-			f->identity.n ? squeezed(a, f->identity) : joined(a, STR("@"), f->domain),
+		.identity = f->identity.n ? squeezed(a, f->identity, SIZE_MAX)
+					  : joined(a, STR("@"), f->domain),
 		.algorithm = f->algorithm,
 		.canonicalization = f->canon,
-		.signed_fields = squeezed(a, f->names),
-		.signature_start = str_first(squeezed(a, f->b), 8),
+		.signed_fields = squeezed(a, f->names, SIZE_MAX),
+		.signature_start = squeezed(a, f->b, 8),
 		.reason = str_from_z(f->wrong),
 		.has_length = f->has_length,
 		.length = f->has_length ? f->length : 0,
-		.body_hash_expected = squeezed(a, f->body_hash),
+		.body_hash_expected = squeezed(a, f->body_hash, SIZE_MAX),
 		.body_hash_found = STR_EMPTY,
 		.key_record = STR_EMPTY,
 		.timestamp = f->timestamp,

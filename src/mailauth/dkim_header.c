@@ -7,6 +7,9 @@
 
 #define NONE UINT32_MAX
 
+/* So few cost little if all their names collide. */
+enum { FEW = 64 };
+
 struct entry {
 	uint32_t at; /* of the field in the header, which begins with its name */
 	uint32_t name_n;
@@ -88,8 +91,9 @@ struct dkim_header *dkim_header_new(str header)
 {
 	struct dkim_header *h = xcalloc(1, sizeof *h);
 	h->header = str_first(header, DKIM_HEADER_MAX);
-	random_bytes(h->seed, sizeof h->seed);
 	list_fields(h);
+	if (h->n > FEW)
+		random_bytes(h->seed, sizeof h->seed);
 	h->slot_count = 16;
 	while (h->slot_count < 2 * (size_t)h->n)
 		h->slot_count *= 2;
@@ -138,6 +142,11 @@ static void put_relaxed(struct buf *b, str s, size_t start)
 	char *first = p;
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
+		if ((unsigned char)c > ' ') {
+			*p++ = c;
+			space = false;
+			continue;
+		}
 		if (c == '\n' || (c == '\r' && i + 1 < s.n && s.p[i + 1] == '\n'))
 			continue;
 		bool blank = c == ' ' || c == '\t';
