@@ -7,12 +7,12 @@
 
 #define NONE UINT32_MAX
 
-/* So few cost little if all their names collide. */
+/* So few cost little if all their names collide: no secret is needed. */
 enum { FEW = 64 };
 
 struct entry {
 	uint32_t at; /* of the field in the header, which begins with its name */
-	uint32_t name_n;
+	uint32_t n, name_n, value_at, value_n;
 	uint32_t above; /* the next one of the same name, upward */
 };
 
@@ -33,21 +33,34 @@ struct dkim_header {
 	uint64_t seed[2];
 };
 
-static struct header_field field_at(const struct dkim_header *h, uint32_t index)
-{
-	size_t at = h->entries[index].at;
-	struct header_field field = { 0 };
-	ASSERT(header_next(h->header, &at, &field));
-	return field;
-}
-
 static str name_at(const struct dkim_header *h, uint32_t index)
 {
 	return str_first(str_skip(h->header, h->entries[index].at), h->entries[index].name_n);
 }
 
-/* Keyed, and without regard to case. */
-static uint64_t hash_name(const struct dkim_header *h, str name)
+static struct header_field field_at(const struct dkim_header *h, uint32_t index)
+{
+	const struct entry *entry = &h->entries[index];
+	str raw = str_first(str_skip(h->header, entry->at), entry->n);
+	return (struct header_field){
+		.name = name_at(h, index),
+		.value = str_first(str_skip(raw, entry->value_at), entry->value_n),
+		.raw = raw,
+		.offset = entry->at,
+	};
+}
+
+/* Without regard to case. */
+static uint64_t hash_few(str name)
+{
+	uint64_t hash = name.n;
+	for (size_t i = 0; i < name.n; i++)
+		hash = hash * 31 + (unsigned char)ascii_lower(name.p[i]);
+	return hash;
+}
+
+/* The same, keyed. */
+static uint64_t hash_many(const struct dkim_header *h, str name)
 {
 	char lower[64];
 	uint64_t seed[2] = { h->seed[0], h->seed[1] };
@@ -64,7 +77,8 @@ static uint64_t hash_name(const struct dkim_header *h, str name)
 /* The slot of the name, or the free one where it would be. */
 static struct slot *find(const struct dkim_header *h, str name)
 {
-	for (size_t i = hash_name(h, name);; i++) {
+	uint64_t hash = h->n > FEW ? hash_many(h, name) : hash_few(name);
+	for (size_t i = hash;; i++) {
 		struct slot *slot = &h->slots[i & (h->slot_count - 1)];
 		if (slot->last == NONE || str_equal_nocase(name_at(h, slot->last), name))
 			return slot;
@@ -82,8 +96,14 @@ static void list_fields(struct dkim_header *h)
 			cap = cap ? cap * 2 : 32;
 			h->entries = xrealloc(h->entries, cap * sizeof *h->entries);
 		}
-		h->entries[h->n++] =
-			(struct entry){ (uint32_t)field.offset, (uint32_t)field.name.n, NONE };
+		h->entries[h->n++] = (struct entry){
+			.at = (uint32_t)field.offset,
+			.n = (uint32_t)field.raw.n,
+			.name_n = (uint32_t)field.name.n,
+			.value_at = (uint32_t)(field.value.p - field.raw.p),
+			.value_n = (uint32_t)field.value.n,
+			.above = NONE,
+		};
 	}
 }
 
