@@ -50,6 +50,13 @@ static struct header_field field_at(const struct dkim_header *h, uint32_t index)
 	};
 }
 
+bool dkim_header_field(const struct dkim_header *h, size_t index, struct header_field *out)
+{
+	if (index < h->n)
+		*out = field_at(h, (uint32_t)index);
+	return index < h->n;
+}
+
 /* Without regard to case. */
 static uint64_t hash_few(str name)
 {
