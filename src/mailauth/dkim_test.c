@@ -372,6 +372,51 @@ static void test_keys(void **state)
 	dkim_keys_free(keys);
 }
 
+/* Names are found without regard to case, however many there are. */
+static void test_many_fields(void **state)
+{
+	static const int more[] = { 0, 20, 60, 200, 1000 };
+	for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+		struct arena a CLEANUP(arena_done) = ARENA_INIT(WORK_MAX);
+		struct buf header CLEANUP(buf_done) = BUF_INIT(WORK_MAX);
+		struct dkim_outcome out;
+		for (int k = 0; k < more[i]; k++)
+			buf_printf(&header, "X%d: %d\r\n", k, k);
+		buf_add(&header, str_from_z(header_8463));
+		verify(keys_8463, buf_str(&header), str_from_z(body_8463), 0, &a, &out);
+		assert_int_equal(out.signatures[0].result, DKIM_PASS);
+		assert_int_equal(out.signatures[1].result, DKIM_PASS);
+	}
+}
+
+/* Hashes and signatures are decoded in so much room as they can need. */
+static void test_long_values(void **state)
+{
+	static const struct {
+		const char *before, *filler, *reason;
+	} cases[] = {
+		{ "bh=", "2", "bh= is not base64 of a hash" },
+		{ " b=", "2", "b= is not base64 of a signature" },
+		{ " b=", " ", NULL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena a CLEANUP(arena_done) = ARENA_INIT(WORK_MAX);
+		struct buf more CLEANUP(buf_done) = BUF_INIT(WORK_MAX);
+		struct dkim_outcome out;
+		buf_add(&more, str_from_z(cases[i].before));
+		for (int k = 0; k < 20000; k++)
+			buf_add(&more, str_from_z(cases[i].filler));
+		buf_add_char(&more, '\0');
+		str header = replaced(&a, header_8463, cases[i].before, more.p);
+		verify(keys_8463, header, str_from_z(body_8463), 0, &a, &out);
+		const struct dkim_signature *s = &out.signatures[0];
+		if (cases[i].reason)
+			assert_true(str_equal(s->reason, str_from_z(cases[i].reason)));
+		else
+			assert_int_equal(s->result, DKIM_PASS);
+	}
+}
+
 static struct dkim_key *decode_key(str der)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(4096);
@@ -452,6 +497,8 @@ int main(void)
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_key_forms),
+		cmocka_unit_test(test_many_fields),
+		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_large),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
