@@ -18,9 +18,8 @@
 
 enum { FIELDS_MAX = 32 };
 
-/* The library's callback has no context but this. */
 struct message {
-	char *text, *body, *key, *record;
+	char *text, *body, *key;
 	size_t body_n;
 	char *fields[FIELDS_MAX];
 	size_t field_n[FIELDS_MAX], n;
@@ -28,6 +27,7 @@ struct message {
 	size_t heap;
 };
 
+/* The library's callback has no context of ours. */
 static char *record;
 
 static void need(bool good, const char *what)
@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 	size_t n, ignored;
 	m.text = read_file(argv[2], "eml", &n);
 	m.key = read_file(argv[2], "pem", &ignored);
-	record = m.record = read_file(argv[2], "txt", &ignored);
+	record = read_file(argv[2], "txt", &ignored);
 	m.ed25519 = strstr(record, "k=ed25519");
 	split(&m, n);
 
