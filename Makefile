@@ -24,8 +24,8 @@ check: ## everything: sanitizers, unit tests, end to end, short fuzz and torture
 	@tools/install-packages build serve check peers unpacked
 	@tools/check
 
-bench: build ## Postern beside Postfix: rates, CPU, memory, idle connections; writes build/bench.json
-	@tools/install-packages bench
+bench: build ## Postern beside its peers: rates, CPU, memory, idle connections; writes build/bench.json
+	@tools/install-packages bench bench-unpacked
 	@bench/run $(BENCH)
 
 fuzz: ## every fuzz target, ten minutes each (SECONDS=600)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 struct dkim_verifier {
-	struct dkim_header *header; /* owned; NULL: there is no signature */
+	struct dkim_header *header; /* owned */
 	struct dkim_body *body;     /* owned */
 	struct dkim_keys *keys;
 	int64_t now;
@@ -31,9 +31,9 @@ struct dkim_verifier *dkim_verifier_new(str header, int64_t now)
 	struct dkim_verifier *v = xcalloc(1, sizeof *v);
 	v->now = now;
 	v->body = dkim_body_new();
-	header = str_first(header, DKIM_HEADER_MAX);
+	v->header = dkim_header_new(header);
 	struct header_field field;
-	for (size_t at = 0; !v->more && header_next(header, &at, &field);) {
+	for (size_t i = 0; !v->more && dkim_header_field(v->header, i, &field); i++) {
 		if (!str_equal_nocase(field.name, STR("DKIM-Signature")))
 			continue;
 		if (v->n == DKIM_SIGNATURES_MAX)
@@ -41,8 +41,6 @@ struct dkim_verifier *dkim_verifier_new(str header, int64_t now)
 		else
 			add(v, &field);
 	}
-	if (v->n)
-		v->header = dkim_header_new(header);
 	return v;
 }
 

@@ -54,7 +54,7 @@ struct dkim_outcome {
 };
 
 /* Keys that were decoded before, by the text of their record: at least n of them. For one thread
- * at a time. Decoding an RSA key costs about as much as verifying with it. */
+ * at a time. Decoding an RSA key and setting it up costs about as much as verifying with it. */
 struct dkim_keys;
 
 struct dkim_keys *dkim_keys_new(size_t n) MUST_USE;

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 enum {
-	BLOCK = 64,     /* looked at as one by clean_run() */
-	SLOW_STEP = 64, /* bytes taken one by one before the next try */
+	BLOCK = 64,          /* looked at as one by clean_run() */
+	RUN_MAX = 16 * 1024, /* found clean before it is hashed: it is near by then */
+	SLOW_STEP = 64,      /* bytes taken one by one before the next try */
+	SLOW_ROOM = 2 * SLOW_STEP + 2,
 	STAGE = 1024,
 };
 
@@ -28,6 +30,7 @@ struct pass {
 };
 
 struct dkim_body {
+	EVP_MD *sha256; /* owned */
 	struct pass passes[2];
 	struct wanted wanted[DKIM_BODY_HASHES_MAX];
 	int n;
@@ -45,6 +48,7 @@ void dkim_body_free(struct dkim_body *b)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(b->passes); i++)
 		EVP_MD_CTX_free(b->passes[i].md);
+	EVP_MD_free(b->sha256);
 	free(b);
 }
 
@@ -56,9 +60,11 @@ int dkim_body_want(struct dkim_body *b, enum dkim_canon canon, uint64_t length)
 	if (b->n == DKIM_BODY_HASHES_MAX)
 		return -1;
 	struct pass *pass = &b->passes[canon];
+	if (!b->sha256)
+		b->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	if (!pass->md) {
 		pass->md = EVP_MD_CTX_new();
-		ASSERT(pass->md && EVP_DigestInit_ex(pass->md, EVP_sha256(), NULL));
+		ASSERT(pass->md && EVP_DigestInit_ex2(pass->md, b->sha256, NULL));
 		pass->next = DKIM_BODY_WHOLE;
 	}
 	pass->next = MIN(pass->next, length);
@@ -71,8 +77,12 @@ static void snapshot(struct dkim_body *b, enum dkim_canon canon, uint64_t length
 {
 	struct pass *pass = &b->passes[canon];
 	unsigned char hash[DKIM_HASH_SIZE];
-	EVP_MD_CTX *copy = EVP_MD_CTX_new();
-	ASSERT(copy && EVP_MD_CTX_copy_ex(copy, pass->md) && EVP_DigestFinal_ex(copy, hash, NULL));
+	EVP_MD_CTX *copy = NULL;
+	if (length != DKIM_BODY_WHOLE) {
+		copy = EVP_MD_CTX_new();
+		ASSERT(copy && EVP_MD_CTX_copy_ex(copy, pass->md));
+	}
+	ASSERT(EVP_DigestFinal_ex(copy ? copy : pass->md, hash, NULL));
 	EVP_MD_CTX_free(copy);
 	pass->next = DKIM_BODY_WHOLE;
 	for (int i = 0; i < b->n; i++) {
@@ -121,65 +131,104 @@ static void put(struct dkim_body *b, enum dkim_canon canon, char c)
 	pass->stage[pass->staged++] = c;
 }
 
-/* What was held back counts, now that content follows. */
-static void release(struct dkim_body *b, enum dkim_canon canon)
+static void release_line_ends(struct dkim_body *b, enum dkim_canon canon)
 {
 	struct pass *pass = &b->passes[canon];
 	for (; pass->line_ends; pass->line_ends--) {
 		put(b, canon, '\r');
 		put(b, canon, '\n');
 	}
+}
+
+/* What was held back counts, now that content follows. */
+static void release(struct dkim_body *b, enum dkim_canon canon)
+{
+	struct pass *pass = &b->passes[canon];
+	release_line_ends(b, canon);
 	if (pass->space)
 		put(b, canon, ' ');
 	pass->space = false;
 }
 
-static void content(struct dkim_body *b, enum dkim_canon canon, char c)
+/* Room for what `slowly` makes of its bytes, line ends that were held back aside. */
+static char *room(struct dkim_body *b, enum dkim_canon canon)
 {
 	struct pass *pass = &b->passes[canon];
-	if (pass->line_ends || pass->space)
-		release(b, canon);
-	put(b, canon, c);
+	if (pass->staged > STAGE - SLOW_ROOM)
+		flush(b, canon);
+	return pass->stage + pass->staged;
 }
 
-static void one(struct dkim_body *b, enum dkim_canon canon, char c)
+/* Byte by byte; SLOW_STEP of them at most. */
+static void slowly(struct dkim_body *b, enum dkim_canon canon, str s)
 {
 	struct pass *pass = &b->passes[canon];
-	if (c == '\n') {
-		pass->cr = pass->space = false;
-		pass->line_ends++;
-		return;
+	char *out = room(b, canon);
+	bool cr = pass->cr, space = pass->space;
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		bool blank = canon == DKIM_RELAXED && (c == ' ' || c == '\t');
+		if (c == '\n') {
+			cr = space = false;
+			pass->line_ends++;
+			continue;
+		}
+		if (!cr && (blank || c == '\r')) {
+			space |= blank;
+			cr = !blank;
+			continue;
+		}
+		if (pass->line_ends) {
+			pass->staged = (size_t)(out - pass->stage);
+			release_line_ends(b, canon);
+			out = room(b, canon);
+		}
+		if (space)
+			*out++ = ' ';
+		if (cr)
+			*out++ = '\r';
+		space = blank;
+		cr = c == '\r';
+		if (!blank && !cr)
+			*out++ = c;
 	}
-	if (pass->cr) {
-		content(b, canon, '\r');
-		pass->cr = false;
-	}
-	if (c == '\r')
-		pass->cr = true;
-	else if (canon == DKIM_RELAXED && (c == ' ' || c == '\t'))
-		pass->space = true;
-	else
-		content(b, canon, c);
+	pass->staged = (size_t)(out - pass->stage);
+	pass->cr = cr;
+	pass->space = space;
 }
 
-/* Whether canonicalization changes nothing in p[0…BLOCK], and holds back two bytes of it at most.
- * Written so that the compiler makes vector code of it. */
+typedef unsigned char bytes __attribute__((vector_size(16)));
+
+static bytes load(const char *p)
+{
+	bytes v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* Whether canonicalization changes nothing in p[0…BLOCK], save at the end of the body. Lines end in
+ * CRLF, and there is no other CR or LF; white space is one space between words. */
 static bool block_is_clean(const char *p, enum dkim_canon canon)
 {
-	unsigned char bad = 0;
-	for (size_t i = 0; i < BLOCK; i++) {
-		char c = p[i], next = p[i + 1];
-		bad |= (unsigned char)((next == '\n') & (c != '\r'));
-		bad |= (unsigned char)((c == '\n') & ((next == '\r') | (next == '\n')));
-		bad |= (unsigned char)((c == '\r') & (next == '\r'));
+	bytes bad = { 0 };
+	for (size_t i = 0; i < BLOCK; i += sizeof bad) {
+		bytes c = load(p + i), next = load(p + i + 1);
+		bad |= (bytes)((c == '\r') ^ (next == '\n'));
+		if (canon == DKIM_RELAXED)
+			bad |= (bytes)((c == '\t') | ((c == ' ') & (next <= ' ')));
 	}
-	if (canon == DKIM_SIMPLE)
-		return !bad;
-	for (size_t i = 0; i < BLOCK; i++) {
-		unsigned char c = (unsigned char)p[i], next = (unsigned char)p[i + 1];
-		bad |= (unsigned char)((c == '\t') | ((c == ' ') & (next <= ' ')));
-	}
-	return !bad;
+	uint64_t halves[2];
+	memcpy(halves, &bad, sizeof halves);
+	return !(halves[0] | halves[1]);
+}
+
+/* p[0…n] without what is held back at its end. */
+static size_t without_held(const char *p, size_t n, enum dkim_canon canon)
+{
+	while (n && (p[n - 1] == '\r' || p[n - 1] == '\n' ||
+			    (canon == DKIM_RELAXED && p[n - 1] == ' ')))
+		n--;
+	return n;
 }
 
 /* How much of s can go to the hash as it is: ends behind a byte that holds nothing back. */
@@ -187,13 +236,11 @@ static size_t clean_run(const struct pass *pass, str s, enum dkim_canon canon)
 {
 	if (pass->cr || s.n <= BLOCK || s.p[0] == '\n' || (pass->space && s.p[0] <= ' '))
 		return 0;
-	size_t n = 0;
-	while (n + BLOCK < s.n && block_is_clean(s.p + n, canon))
+	size_t n = 0, most = MIN(s.n - BLOCK, RUN_MAX);
+	/* No block of line ends alone: all that is found clean but for the last block is used. */
+	while (n < most && block_is_clean(s.p + n, canon) && without_held(s.p + n, BLOCK, canon))
 		n += BLOCK;
-	while (n && (s.p[n - 1] == '\r' || s.p[n - 1] == '\n' ||
-			    (canon == DKIM_RELAXED && s.p[n - 1] == ' ')))
-		n--;
-	return n;
+	return without_held(s.p, n, canon);
 }
 
 static void canonicalize(struct dkim_body *b, enum dkim_canon canon, str s)
@@ -208,8 +255,7 @@ static void canonicalize(struct dkim_body *b, enum dkim_canon canon, str s)
 			s = str_skip(s, n);
 		}
 		size_t step = MIN(s.n, SLOW_STEP);
-		for (size_t i = 0; i < step; i++)
-			one(b, canon, s.p[i]);
+		slowly(b, canon, str_first(s, step));
 		s = str_skip(s, step);
 	}
 }
@@ -227,8 +273,10 @@ void dkim_body_feed(struct dkim_body *b, str s)
 static void finish(struct dkim_body *b, enum dkim_canon canon)
 {
 	struct pass *pass = &b->passes[canon];
-	if (pass->cr)
-		content(b, canon, '\r');
+	if (pass->cr) {
+		release(b, canon);
+		put(b, canon, '\r');
+	}
 	pass->line_ends = pass->total + pass->staged || canon == DKIM_SIMPLE;
 	pass->space = false;
 	release(b, canon);
@@ -256,4 +304,10 @@ uint64_t dkim_body_total(const struct dkim_body *b, int number)
 {
 	ASSERT(b->finished && number >= 0 && number < b->n);
 	return b->passes[b->wanted[number].canon].total;
+}
+
+const EVP_MD *dkim_body_sha256(const struct dkim_body *b)
+{
+	ASSERT(b->sha256);
+	return b->sha256;
 }

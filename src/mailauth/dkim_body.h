@@ -9,6 +9,8 @@
 
 #include "base/str.h"
 
+#include <openssl/types.h>
+
 enum dkim_canon { DKIM_SIMPLE, DKIM_RELAXED };
 
 enum { DKIM_HASH_SIZE = 32, DKIM_BODY_HASHES_MAX = 64 };
@@ -33,3 +35,7 @@ void dkim_body_finish(struct dkim_body *b);
 const unsigned char *dkim_body_hash(const struct dkim_body *b, int number);
 /* How many canonical bytes there were in all. */
 uint64_t dkim_body_total(const struct dkim_body *b, int number);
+
+/* Once somebody wants a hash: SHA-256, for other hashes too. OpenSSL looks EVP_sha256() up at each
+ * use. */
+const EVP_MD *dkim_body_sha256(const struct dkim_body *b);

@@ -17,8 +17,9 @@ struct dkim_field {
 	enum dkim_algorithm algorithm_id;
 	enum dkim_canon header_canon, body_canon;
 	bool has_length;
-	uint64_t length;   /* l=, else DKIM_BODY_WHOLE */
-	uint64_t instance; /* ARC's i=; 0: missing or wrong */
+	uint64_t length;                        /* l=, else DKIM_BODY_WHOLE */
+	uint64_t instance;                      /* ARC's i=; 0: missing or wrong */
+	unsigned char expected[DKIM_HASH_SIZE]; /* bh= */
 	int64_t timestamp, expiration;
 	bool author_signed;
 };
@@ -30,9 +31,9 @@ void dkim_field_parse(
 /* Decodes base64 with white space into at most max bytes. */
 bool dkim_field_decode(struct buf *out, str s) MUST_USE;
 
-/* SHA-256 of what is signed: the fields of h= and the field itself without b=. */
-void dkim_field_hash(
-	const struct dkim_field *f, struct dkim_header *h, unsigned char out[DKIM_HASH_SIZE]);
+/* The hash of what is signed: the fields of h= and the field itself without b=. */
+void dkim_field_hash(const struct dkim_field *f, struct dkim_header *h, const EVP_MD *sha256,
+	unsigned char out[DKIM_HASH_SIZE]);
 
 /* Copies what the field says into the report. */
 void dkim_field_report(const struct dkim_field *f, struct arena *a, struct dkim_signature *out);

@@ -7,8 +7,12 @@
 
 #define NONE UINT32_MAX
 
+/* So few cost little if all their names collide: no secret is needed. */
+enum { FEW = 64 };
+
 struct entry {
-	uint32_t at;    /* of the field in the header */
+	uint32_t at; /* of the field in the header, which begins with its name */
+	uint32_t n, name_n, value_at, value_n;
 	uint32_t above; /* the next one of the same name, upward */
 };
 
@@ -29,16 +33,41 @@ struct dkim_header {
 	uint64_t seed[2];
 };
 
-static struct header_field field_at(const struct dkim_header *h, uint32_t index)
+static str name_at(const struct dkim_header *h, uint32_t index)
 {
-	size_t at = h->entries[index].at;
-	struct header_field field = { 0 };
-	ASSERT(header_next(h->header, &at, &field));
-	return field;
+	return str_first(str_skip(h->header, h->entries[index].at), h->entries[index].name_n);
 }
 
-/* Keyed, and without regard to case. */
-static uint64_t hash_name(const struct dkim_header *h, str name)
+static struct header_field field_at(const struct dkim_header *h, uint32_t index)
+{
+	const struct entry *entry = &h->entries[index];
+	str raw = str_first(str_skip(h->header, entry->at), entry->n);
+	return (struct header_field){
+		.name = name_at(h, index),
+		.value = str_first(str_skip(raw, entry->value_at), entry->value_n),
+		.raw = raw,
+		.offset = entry->at,
+	};
+}
+
+bool dkim_header_field(const struct dkim_header *h, size_t index, struct header_field *out)
+{
+	if (index < h->n)
+		*out = field_at(h, (uint32_t)index);
+	return index < h->n;
+}
+
+/* Without regard to case. */
+static uint64_t hash_few(str name)
+{
+	uint64_t hash = name.n;
+	for (size_t i = 0; i < name.n; i++)
+		hash = hash * 31 + (unsigned char)ascii_lower(name.p[i]);
+	return hash;
+}
+
+/* The same, keyed. */
+static uint64_t hash_many(const struct dkim_header *h, str name)
 {
 	char lower[64];
 	uint64_t seed[2] = { h->seed[0], h->seed[1] };
@@ -55,9 +84,10 @@ static uint64_t hash_name(const struct dkim_header *h, str name)
 /* The slot of the name, or the free one where it would be. */
 static struct slot *find(const struct dkim_header *h, str name)
 {
-	for (size_t i = hash_name(h, name);; i++) {
+	uint64_t hash = h->n > FEW ? hash_many(h, name) : hash_few(name);
+	for (size_t i = hash;; i++) {
 		struct slot *slot = &h->slots[i & (h->slot_count - 1)];
-		if (slot->last == NONE || str_equal_nocase(field_at(h, slot->last).name, name))
+		if (slot->last == NONE || str_equal_nocase(name_at(h, slot->last), name))
 			return slot;
 	}
 }
@@ -73,7 +103,14 @@ static void list_fields(struct dkim_header *h)
 			cap = cap ? cap * 2 : 32;
 			h->entries = xrealloc(h->entries, cap * sizeof *h->entries);
 		}
-		h->entries[h->n++] = (struct entry){ (uint32_t)field.offset, NONE };
+		h->entries[h->n++] = (struct entry){
+			.at = (uint32_t)field.offset,
+			.n = (uint32_t)field.raw.n,
+			.name_n = (uint32_t)field.name.n,
+			.value_at = (uint32_t)(field.value.p - field.raw.p),
+			.value_n = (uint32_t)field.value.n,
+			.above = NONE,
+		};
 	}
 }
 
@@ -81,8 +118,9 @@ struct dkim_header *dkim_header_new(str header)
 {
 	struct dkim_header *h = xcalloc(1, sizeof *h);
 	h->header = str_first(header, DKIM_HEADER_MAX);
-	random_bytes(h->seed, sizeof h->seed);
 	list_fields(h);
+	if (h->n > FEW)
+		random_bytes(h->seed, sizeof h->seed);
 	h->slot_count = 16;
 	while (h->slot_count < 2 * (size_t)h->n)
 		h->slot_count *= 2;
@@ -90,7 +128,7 @@ struct dkim_header *dkim_header_new(str header)
 	for (size_t i = 0; i < h->slot_count; i++)
 		h->slots[i] = (struct slot){ .last = NONE };
 	for (uint32_t i = 0; i < h->n; i++) {
-		struct slot *slot = find(h, field_at(h, i).name);
+		struct slot *slot = find(h, name_at(h, i));
 		h->entries[i].above = slot->last;
 		slot->last = i;
 		slot->count++;
@@ -131,6 +169,11 @@ static void put_relaxed(struct buf *b, str s, size_t start)
 	char *first = p;
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
+		if ((unsigned char)c > ' ') {
+			*p++ = c;
+			space = false;
+			continue;
+		}
 		if (c == '\n' || (c == '\r' && i + 1 < s.n && s.p[i + 1] == '\n'))
 			continue;
 		bool blank = c == ' ' || c == '\t';
@@ -144,9 +187,13 @@ static void put_relaxed(struct buf *b, str s, size_t start)
 static void canonical_relaxed(
 	struct buf *b, const struct header_field *field, str before, str after)
 {
+	char *p = buf_reserve(b, field->name.n + 1);
+	if (!p)
+		return;
 	for (size_t i = 0; i < field->name.n; i++)
-		buf_add_char(b, ascii_lower(field->name.p[i]));
-	buf_add_char(b, ':');
+		p[i] = ascii_lower(field->name.p[i]);
+	p[field->name.n] = ':';
+	b->n += field->name.n + 1;
 	size_t start = b->n;
 	put_relaxed(b, before, start);
 	put_relaxed(b, after, start);

@@ -17,6 +17,9 @@ enum { DKIM_HEADER_MAX = 64 << 20 };
 struct dkim_header *dkim_header_new(str header) MUST_USE;
 void dkim_header_free(struct dkim_header *h);
 
+/* The fields that have a name, from the top. False: there are not so many. */
+bool dkim_header_field(const struct dkim_header *h, size_t index, struct header_field *out);
+
 /* Appends the canonical form of a field without what stands in `cut` (a slice of it, or empty),
  * with its final CRLF where line_end is set. */
 void dkim_header_canonical(struct buf *b, enum dkim_canon canon, const struct header_field *field,

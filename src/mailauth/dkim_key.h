@@ -25,15 +25,25 @@ struct dkim_key_record {
 /* Slices of s. NULL, or why it cannot be used for a signature with SHA-256 on mail. */
 const char *dkim_key_record_parse(str s, struct dkim_key_record *out) MUST_USE;
 
-/* The key of p=; the caller frees it. NULL, with the reason, where it is malformed or too large. */
-EVP_PKEY *dkim_key_decode(const struct dkim_key_record *record, const char **out_wrong) MUST_USE;
+/* A public key, ready to verify with: not for two threads at a time. */
+struct dkim_key {
+	EVP_PKEY *pkey;    /* owned */
+	EVP_PKEY_CTX *rsa; /* owned; set up for RSA-SHA256; NULL: the key is another */
+};
 
-/* As dkim_key_decode(), out of the cache (which may be NULL) where it has it. */
-EVP_PKEY *dkim_keys_get(struct dkim_keys *keys, str text, const struct dkim_key_record *record,
-	const char **out_wrong) MUST_USE;
+/* The key of p=. NULL, with the reason, where it is malformed or too large. */
+struct dkim_key *dkim_key_decode(
+	const struct dkim_key_record *record, const char **out_wrong) MUST_USE;
+void dkim_key_free(struct dkim_key *key);
+
+/* As dkim_key_decode(), out of the cache where it has it. The key is the cache's, and stays until
+ * the next call. */
+struct dkim_key *dkim_keys_get(struct dkim_keys *keys, str text,
+	const struct dkim_key_record *record, const char **out_wrong) MUST_USE;
 
 /* Whether this is the signature of that hash. */
-bool dkim_key_verify(EVP_PKEY *key, str signature, const unsigned char hash[DKIM_HASH_SIZE]);
+bool dkim_key_verify(
+	const struct dkim_key *key, str signature, const unsigned char hash[DKIM_HASH_SIZE]);
 
 /* What the DNS and the key have to say about a signature. */
 struct dkim_question {

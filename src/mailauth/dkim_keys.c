@@ -3,7 +3,6 @@
 #include "base/map.h"
 #include "base/random.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 enum { WAYS = 4 };
@@ -11,7 +10,7 @@ enum { WAYS = 4 };
 struct cached {
 	char *text; /* owned; NULL: free */
 	size_t n;
-	EVP_PKEY *key; /* owned */
+	struct dkim_key *key; /* owned */
 	uint64_t used;
 };
 
@@ -34,7 +33,7 @@ struct dkim_keys *dkim_keys_new(size_t n)
 
 static void forget(struct cached *place)
 {
-	EVP_PKEY_free(place->key);
+	dkim_key_free(place->key);
 	free(place->text);
 	*place = (struct cached){ 0 };
 }
@@ -49,24 +48,21 @@ void dkim_keys_free(struct dkim_keys *keys)
 	free(keys);
 }
 
-EVP_PKEY *dkim_keys_get(struct dkim_keys *keys, str text, const struct dkim_key_record *record,
-	const char **out_wrong)
+struct dkim_key *dkim_keys_get(struct dkim_keys *keys, str text,
+	const struct dkim_key_record *record, const char **out_wrong)
 {
-	if (!keys)
-		return dkim_key_decode(record, out_wrong);
 	struct cached *set = &keys->places[map_hash(keys->seed, text) % keys->sets * WAYS];
 	struct cached *oldest = set;
 	for (size_t i = 0; i < WAYS; i++) {
 		struct cached *place = &set[i];
 		if (place->text && str_equal(str_from(place->text, place->n), text)) {
 			place->used = ++keys->clock;
-			ASSERT(EVP_PKEY_up_ref(place->key));
 			return place->key;
 		}
 		if (place->used < oldest->used)
 			oldest = place;
 	}
-	EVP_PKEY *key = dkim_key_decode(record, out_wrong);
+	struct dkim_key *key = dkim_key_decode(record, out_wrong);
 	if (!key)
 		return NULL;
 	forget(oldest);
@@ -74,6 +70,5 @@ EVP_PKEY *dkim_keys_get(struct dkim_keys *keys, str text, const struct dkim_key_
 		.text = xmalloc(text.n + 1), .n = text.n, .key = key, .used = ++keys->clock
 	};
 	memcpy(oldest->text, text.p, text.n);
-	ASSERT(EVP_PKEY_up_ref(key));
 	return key;
 }

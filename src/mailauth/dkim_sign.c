@@ -165,7 +165,7 @@ bool dkim_draft_finish(const struct dkim_draft *d, const struct dkim_signing *ho
 		.names = names,
 		.header_canon = how->simple_header ? DKIM_SIMPLE : DKIM_RELAXED,
 	};
-	dkim_field_hash(&f, h, hash);
+	dkim_field_hash(&f, h, EVP_sha256(), hash);
 	size_t start = out->n, at = 0;
 	if (!dkim_draft_sign(d, how->key, hash, out, err))
 		return false;

@@ -7,12 +7,9 @@
 #include "mailauth/dkim.h"
 #include "mailauth/dkim_body.h"
 #include "mailauth/dkim_header.h"
+#include "mailauth/dkim_key.h"
+#include "mailauth/dkim_sign_testing.h"
 #include "mailauth/dkim_tags.h"
-#include "mailauth/dns_testing.h"
-
-#include "base/base64.h"
-
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 enum { WORK_MAX = 1 << 20, NOW = 1600000000 };
@@ -255,6 +252,42 @@ static void test_bodies(void **state)
 	}
 }
 
+static void hash_body(str body, size_t piece, enum dkim_canon canon, unsigned char *out)
+{
+	struct dkim_body *b = dkim_body_new();
+	int whole = dkim_body_want(b, canon, DKIM_BODY_WHOLE);
+	for (; body.n; body = str_skip(body, piece))
+		dkim_body_feed(b, str_first(body, piece));
+	dkim_body_finish(b);
+	memcpy(out, dkim_body_hash(b, whole), DKIM_HASH_SIZE);
+	dkim_body_free(b);
+}
+
+/* What is taken in blocks, where it is clean, has the same hash as what comes byte by byte. */
+static void test_blocks(void **state)
+{
+	static const char *const pieces[] = { "\r\n", "\r\n\r\n", " ", "\t", "\r", "\n", " \r\n",
+		"0123456789abcdefghijklmnopqrstuvwxyz 0123456789abcdefghijklmnopqrstuvwxyz",
+		"a word ", "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n" };
+	uint32_t seed = 1;
+	for (int round = 0; round < 1000; round++) {
+		struct buf body CLEANUP(buf_done) = BUF_INIT(1 << 20);
+		for (int i = 0; i < 4 + round % 40; i++) {
+			seed = seed * 1664525 + 1013904223;
+			size_t n = (seed >> 16) % (2 * ARRAY_LEN(pieces));
+			buf_add(&body, str_from_z(pieces[n < ARRAY_LEN(pieces) ? n : 7]));
+		}
+		for (int canon = DKIM_SIMPLE; canon <= DKIM_RELAXED; canon++) {
+			unsigned char once[DKIM_HASH_SIZE], bytes[DKIM_HASH_SIZE];
+			hash_body(buf_str(&body), body.n, (enum dkim_canon)canon, once);
+			hash_body(buf_str(&body), 1, (enum dkim_canon)canon, bytes);
+			assert_memory_equal(once, bytes, sizeof once);
+			hash_body(buf_str(&body), 100, (enum dkim_canon)canon, once);
+			assert_memory_equal(once, bytes, sizeof once);
+		}
+	}
+}
+
 static const struct {
 	const char *header, *names, *simple, *relaxed;
 } headers[] = {
@@ -305,6 +338,12 @@ static void test_large(void **state)
 	verify(keys_8463, buf_str(&header), STR("x"), 0, &a, &out);
 	assert_int_equal(out.signatures[0].result, DKIM_FAIL);
 
+	struct buf lines CLEANUP(buf_done) = BUF_INIT(16 << 20);
+	unsigned char hash[DKIM_HASH_SIZE];
+	for (int i = 0; i < 4 << 20; i++)
+		buf_add(&lines, STR("\r\n"));
+	hash_body(buf_str(&lines), lines.n, DKIM_RELAXED, hash);
+
 	struct arena none CLEANUP(arena_done) = ARENA_INIT(1);
 	verify(keys_8463, str_from_z(header_8463), STR("x"), 0, &none, &out);
 	assert_true(out.n == 0 && out.more);
@@ -319,16 +358,100 @@ static void test_keys(void **state)
 			arena_printf(&a, NAME "TXT n=%d; k=ed25519; " P "\n%s", i % 10, keys_8463);
 		struct dns_table t;
 		dns_table_init(&t, text);
-		struct dkim_verifier *v = dkim_verifier_new(str_from_z(header_8463), NOW);
+		/* A key that has failed to verify is as good as before. */
+		str message = replaced(&a, header_8463, "ready", i % 3 ? "ready" : "burnt");
+		struct dkim_verifier *v = dkim_verifier_new(message, NOW);
 		dkim_verifier_use_keys(v, keys);
 		dkim_verifier_feed(v, str_from_z(body_8463));
 		struct dkim_outcome out;
 		dkim_verifier_finish(v, &t.dns, &a, &out);
-		assert_int_equal(out.signatures[0].result, DKIM_PASS);
-		assert_int_equal(out.signatures[1].result, DKIM_PASS);
+		assert_int_equal(out.signatures[0].result, i % 3 ? DKIM_PASS : DKIM_FAIL);
+		assert_int_equal(out.signatures[1].result, i % 3 ? DKIM_PASS : DKIM_FAIL);
 		dkim_verifier_free(v);
 	}
 	dkim_keys_free(keys);
+}
+
+/* Names are found without regard to case, however many there are. */
+static void test_many_fields(void **state)
+{
+	static const int more[] = { 0, 20, 60, 200, 1000 };
+	for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+		struct arena a CLEANUP(arena_done) = ARENA_INIT(WORK_MAX);
+		struct buf header CLEANUP(buf_done) = BUF_INIT(WORK_MAX);
+		struct dkim_outcome out;
+		for (int k = 0; k < more[i]; k++)
+			buf_printf(&header, "X%d: %d\r\n", k, k);
+		buf_add(&header, str_from_z(header_8463));
+		verify(keys_8463, buf_str(&header), str_from_z(body_8463), 0, &a, &out);
+		assert_int_equal(out.signatures[0].result, DKIM_PASS);
+		assert_int_equal(out.signatures[1].result, DKIM_PASS);
+	}
+}
+
+/* Hashes and signatures are decoded in so much room as they can need. */
+static void test_long_values(void **state)
+{
+	static const struct {
+		const char *before, *filler, *reason;
+	} cases[] = {
+		{ "bh=", "2", "bh= is not base64 of a hash" },
+		{ " b=", "2", "b= is not base64 of a signature" },
+		{ " b=", " ", NULL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena a CLEANUP(arena_done) = ARENA_INIT(WORK_MAX);
+		struct buf more CLEANUP(buf_done) = BUF_INIT(WORK_MAX);
+		struct dkim_outcome out;
+		buf_add(&more, str_from_z(cases[i].before));
+		for (int k = 0; k < 20000; k++)
+			buf_add(&more, str_from_z(cases[i].filler));
+		buf_add_char(&more, '\0');
+		str header = replaced(&a, header_8463, cases[i].before, more.p);
+		verify(keys_8463, header, str_from_z(body_8463), 0, &a, &out);
+		const struct dkim_signature *s = &out.signatures[0];
+		if (cases[i].reason)
+			assert_true(str_equal(s->reason, str_from_z(cases[i].reason)));
+		else
+			assert_int_equal(s->result, DKIM_PASS);
+	}
+}
+
+static struct dkim_key *decode_key(str der)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(4096);
+	const char *wrong = NULL;
+	base64_encode(&text, der);
+	struct dkim_key_record record = { .algorithm = DKIM_RSA_SHA256, .key = buf_str(&text) };
+	struct dkim_key *key = dkim_key_decode(&record, &wrong);
+	if (!key)
+		assert_string_equal(wrong, "malformed key");
+	return key;
+}
+
+/* SubjectPublicKeyInfo and RSAPublicKey are one key; nothing less than a whole one is a key. */
+static void test_key_forms(void **state)
+{
+	EVP_PKEY *made[] = { testing_key(1024), testing_key(0) };
+	unsigned char *info = NULL, *bare = NULL, *other = NULL;
+	int info_n = i2d_PUBKEY(made[0], &info), bare_n = i2d_PublicKey(made[0], &bare);
+	int other_n = i2d_PUBKEY(made[1], &other);
+	assert_true(info_n > 0 && bare_n > 0 && other_n > 0);
+	struct dkim_key *a = decode_key(str_from(info, (size_t)info_n));
+	struct dkim_key *b = decode_key(str_from(bare, (size_t)bare_n));
+	assert_true(a && b);
+	assert_int_equal(EVP_PKEY_eq(a->pkey, made[0]), 1);
+	assert_int_equal(EVP_PKEY_eq(b->pkey, made[0]), 1);
+	dkim_key_free(a);
+	dkim_key_free(b);
+	for (int n = 0; n < info_n; n++)
+		assert_null(decode_key(str_from(info, (size_t)n)));
+	assert_null(decode_key(str_from(other, (size_t)other_n)));
+	OPENSSL_free(info);
+	OPENSSL_free(bare);
+	OPENSSL_free(other);
+	EVP_PKEY_free(made[0]);
+	EVP_PKEY_free(made[1]);
 }
 
 static void test_tags(void **state)
@@ -366,12 +489,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_rfc8463),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_what_broke),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_key_forms),
+		cmocka_unit_test(test_many_fields),
+		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_large),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
