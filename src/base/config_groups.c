@@ -7,7 +7,7 @@
  */
 #include "base/config_groups.h"
 
-#define FINDING(name, mode, score, decisive, text) #name,
+#define FINDING(name, mode, alone, network, learned, both, decisive, text) #name,
 static const char *const finding_names[] = {
 #include "rules/findings.def"
 };

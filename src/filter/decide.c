@@ -51,8 +51,8 @@ static void by_mode(struct judgement *j, struct verdict *out)
 		if (f->mode == CONFIG_MODE_REJECT)
 			demand(out, JUDGE_REJECT,
 				(struct judge_reply){ 550, 5, 7, 1,
-					arena_printf(j->arena, "%s (%s: %.*s)", info->text,
-						info->name, STR_ARG(f->evidence)) });
+					arena_printf(j->arena, "%s (%.*s: %.*s)", info->text,
+						STR_ARG(finding_label(f)), STR_ARG(f->evidence)) });
 	}
 }
 

@@ -2,8 +2,8 @@
 
 #define NO false
 #define DECISIVE true
-#define FINDING(name, mode, score, decisive, text)                                                 \
-	{ #name, CONFIG_MODE_##mode, score, decisive, text },
+#define FINDING(name, mode, alone, network, learned, both, decisive, text)                         \
+	{ #name, CONFIG_MODE_##mode, { alone, network, learned, both }, decisive, text },
 const struct finding_info finding_infos[FINDING_COUNT] = {
 #include "rules/findings.def"
 };
@@ -15,26 +15,65 @@ void findings_init(struct findings *f, const struct config_findings *overrides, 
 {
 	*f = (struct findings){ .arena = arena,
 		.overrides = overrides,
+		.evidence = EVIDENCE_NETWORK,
 		.source = "",
 		.list = arena_array(arena, struct finding, FINDINGS_MAX) };
 }
 
-void finding_add(struct findings *f, enum finding_name name, str evidence)
+static void add(struct findings *f, struct finding found, str evidence)
 {
-	const struct finding_info *info = &finding_infos[name];
-	struct finding found = { name, info->score, info->mode, STR_EMPTY, f->source };
-	for (size_t i = 0; i < f->overrides->n; i++) {
-		const struct config_finding *own = &f->overrides->items[i];
-		if (own->index != (unsigned)name)
-			continue;
-		found.score = own->has_score ? own->score : found.score;
-		found.mode = own->has_mode ? own->mode : found.mode;
-	}
 	if (found.mode == CONFIG_MODE_OFF || f->n == FINDINGS_MAX)
 		return;
 	evidence = str_first(evidence, FINDING_EVIDENCE_MAX);
 	found.evidence = evidence.n ? arena_str(f->arena, evidence) : STR_EMPTY;
+	found.source = f->source;
 	f->list[f->n++] = found;
+}
+
+static struct finding as_configured(const struct findings *f, enum finding_name name)
+{
+	const struct finding_info *info = &finding_infos[name];
+	struct finding found = { .name = name,
+		.label = STR_EMPTY,
+		.score = info->scores[f->evidence],
+		.mode = info->mode };
+	for (size_t i = 0; i < f->overrides->n; i++) {
+		const struct config_finding *own = &f->overrides->items[i];
+		if (own->index != (unsigned)name)
+			continue;
+		found.fixed = own->has_score;
+		found.score = own->has_score ? own->score : found.score;
+		found.mode = own->has_mode ? own->mode : found.mode;
+	}
+	return found;
+}
+
+void finding_add(struct findings *f, enum finding_name name, str evidence)
+{
+	add(f, as_configured(f, name), evidence);
+}
+
+void finding_add_labelled(
+	struct findings *f, enum finding_name name, str label, double score, str evidence)
+{
+	struct finding found = as_configured(f, name);
+	found.label = label;
+	found.score = score;
+	found.fixed = true;
+	add(f, found, evidence);
+}
+
+str finding_label(const struct finding *f)
+{
+	return f->label.n ? f->label : str_from_z(finding_infos[f->name].name);
+}
+
+void findings_weigh(struct findings *f, unsigned evidence)
+{
+	f->evidence = evidence;
+	for (size_t i = 0; i < f->n; i++)
+		if (!f->list[i].fixed)
+			f->list[i].score = finding_infos[f->list[i].name].scores[evidence];
 }
 
 void finding_waive(struct findings *f, enum finding_name name, const char *why)
@@ -88,7 +127,7 @@ str findings_main(const struct findings *f, size_t max, struct arena *a)
 		if (!best)
 			break;
 		told[best - f->list] = true;
-		buf_printf(&text, "%s%s %.2f", n ? ", " : "", finding_infos[best->name].name,
+		buf_printf(&text, "%s%.*s %.2f", n ? ", " : "", STR_ARG(finding_label(best)),
 			best->score);
 	}
 	return text.n ? arena_str(a, buf_str(&text)) : STR_EMPTY;

@@ -9,17 +9,20 @@
 #include "base/arena.h"
 #include "base/config.h"
 
-#define FINDING(name, mode, score, decisive, text) FINDING_##name,
+#define FINDING(name, mode, alone, network, learned, both, decisive, text) FINDING_##name,
 enum finding_name {
 #include "rules/findings.def"
 	FINDING_COUNT
 };
 #undef FINDING
 
+/* What else is known about a message: bits, and the index of the score that counts. */
+enum evidence { EVIDENCE_NETWORK = 1, EVIDENCE_LEARNED = 2, EVIDENCE_KINDS = 4 };
+
 struct finding_info {
 	const char *name;
 	enum config_mode mode;
-	double score;
+	double scores[EVIDENCE_KINDS];
 	bool decisive; /* may reach filter.junk_at by itself */
 	const char *text;
 };
@@ -29,7 +32,9 @@ enum { FINDINGS_MAX = 128, FINDING_EVIDENCE_MAX = 500 };
 
 struct finding {
 	enum finding_name name;
+	str label; /* its own name where it has one (of a list); else empty */
 	double score;
+	bool fixed;            /* the score is the configuration's */
 	enum config_mode mode; /* never CONFIG_MODE_OFF */
 	str evidence;
 	const char *source; /* the check */
@@ -38,6 +43,7 @@ struct finding {
 struct findings {
 	struct arena *arena;
 	const struct config_findings *overrides;
+	unsigned evidence;  /* enum evidence; until findings_weigh(): the network's */
 	const char *source; /* of what is added next */
 	struct finding *list;
 	size_t n;
@@ -49,6 +55,16 @@ void findings_init(
 /* Nothing where its mode is off, or with FINDINGS_MAX of them. Evidence is cut at
  * FINDING_EVIDENCE_MAX, and copied. */
 void finding_add(struct findings *f, enum finding_name name, str evidence);
+
+/* The same with a name and a score of its own, from the configuration. Slices have to stay. */
+void finding_add_labelled(
+	struct findings *f, enum finding_name name, str label, double score, str evidence);
+
+/* The name that people see. */
+str finding_label(const struct finding *f);
+
+/* Scores are those for this evidence from now on. */
+void findings_weigh(struct findings *f, unsigned evidence);
 
 /* Those of that name are not counted any more, for this reason. */
 void finding_waive(struct findings *f, enum finding_name name, const char *why);

@@ -201,6 +201,7 @@ static void run_report(struct judgement *j)
 	str failed = j->envelope->dns_failed.n ? j->envelope->dns_failed : j->dns_failed;
 	if (failed.n)
 		judgement_find(j, FINDING_DNS_FAILURE, "%.*s", STR_ARG(failed));
+	findings_weigh(&j->findings, failed.n ? 0 : EVIDENCE_NETWORK);
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
 		if (checks[i]->done)
 			checks[i]->done(j);

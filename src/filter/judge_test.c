@@ -22,9 +22,11 @@ static void no_single_finding_reaches_junk(void **state)
 		config_parse(STR("hostname = \"a.test\";"), STR("f"), STR("/"), &err);
 	for (size_t i = 0; i < FINDING_COUNT; i++) {
 		const struct finding_info *info = &finding_infos[i];
-		if (!info->decisive && info->score >= c->filter.junk_at)
-			fail_msg("%s alone reaches junk_at: lower its score, or mark it DECISIVE",
-				info->name);
+		for (size_t k = 0; k < EVIDENCE_KINDS; k++)
+			if (!info->decisive && info->scores[k] >= c->filter.junk_at)
+				fail_msg("%s alone reaches junk_at: lower its score, or mark it "
+					 "DECISIVE",
+					info->name);
 		if (info->mode == CONFIG_MODE_REJECT && !info->decisive)
 			fail_msg("%s refuses by itself, but is not DECISIVE", info->name);
 		assert_true(str_ends(str_from_z(info->text), STR(".")));

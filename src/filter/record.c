@@ -173,7 +173,7 @@ static void put_findings(const struct findings *f, struct json *j)
 	for (size_t i = 0; i < f->n; i++) {
 		const struct finding *found = &f->list[i];
 		json_object(j, NULL);
-		json_str(j, "name", str_from_z(finding_infos[found->name].name));
+		json_str(j, "name", finding_label(found));
 		json_decimal(j, "score", found->score);
 		json_str(j, "mode", str_from_z(modes[found->mode]));
 		json_str_max(j, "evidence", found->evidence, TEXT_MAX);

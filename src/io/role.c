@@ -3,6 +3,7 @@
 #include "io/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <malloc.h>
 #include <signal.h>
@@ -35,7 +36,7 @@ struct role_internal {
 
 /* ── Sessions ─────────────────────────────────────────────────────────────────────────────── */
 
-void role_session_begin(struct role_process *p, struct role_session *s, struct task *t)
+static void session_begin(struct role_process *p, struct role_session *s, struct task *t)
 {
 	*s = (struct role_session){ .next = p->sessions, .prev = &p->sessions, .task = t };
 	if (s->next)
@@ -43,7 +44,7 @@ void role_session_begin(struct role_process *p, struct role_session *s, struct t
 	p->sessions = s;
 }
 
-void role_session_end(struct role_process *p, struct role_session *s)
+static void session_end(struct role_process *p, struct role_session *s)
 {
 	*s->prev = s->next;
 	if (s->next)
@@ -52,10 +53,54 @@ void role_session_end(struct role_process *p, struct role_session *s)
 		event_set(&p->internal->drained);
 }
 
-int role_session_idle(struct role_process *p, struct role_session *s, bool idle)
+static void run_client(struct task *t, void *arg)
 {
-	s->idle = idle;
-	return idle && p->draining ? -ECANCELED : 0;
+	struct role_client *c = arg;
+	struct role_process *p = c->process;
+	struct stream *stream;
+	session_begin(p, &c->session, t);
+	int rc = stream_open(p->loop, c->fd, &stream);
+	if (rc < 0)
+		log_error(p->log, "a connection could not be served",
+			F_Z("error", strerrordesc_np(-rc)));
+	else
+		c->serve(t, c, stream);
+	session_end(p, &c->session);
+	free(c);
+}
+
+void role_client_start(struct role_process *p, int fd, const struct ip *peer, uint16_t port,
+	int kind, void (*serve)(struct task *t, struct role_client *c, struct stream *stream))
+{
+	struct role_client *c = xmalloc(sizeof *c);
+	*c = (struct role_client){
+		.process = p, .fd = fd, .peer = *peer, .port = port, .kind = kind, .serve = serve
+	};
+	if (task_start(p->loop, run_client, c, NULL) < 0) {
+		log_error(p->log, "no memory for another connection",
+			F_INT("sessions", loop_task_count(p->loop)));
+		close(fd);
+		free(c);
+	}
+}
+
+void role_client_leave(void *context, const struct ip *client)
+{
+	struct role_client *c = context;
+	census_leave(c->process->census, client);
+}
+
+int role_client_idle(void *context, bool idle)
+{
+	struct role_client *c = context;
+	c->session.idle = idle;
+	return idle && c->process->draining ? -ECANCELED : 0;
+}
+
+int role_spool_file(int directory)
+{
+	int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
 }
 
 /* ── Control calls ────────────────────────────────────────────────────────────────────────── */

@@ -38,8 +38,8 @@ struct role {
 	/* * What other roles can call: `service`, answered by `ops` with p->state. */
 	const struct ipc_service *service;
 	const void *ops;
-	/* * A connection from outside to the listening socket of this name; fd is taken. The
-	 * session runs as a task, between role_session_begin() and role_session_end(). */
+	/* * A connection from outside to the listening socket of this name; fd is taken:
+	 * role_client_start(). */
 	void (*accepted)(
 		struct role_process *p, str listener, int fd, const struct ip *peer, uint16_t port);
 };
@@ -68,10 +68,29 @@ struct role_process {
 	struct role_internal *internal;
 };
 
-void role_session_begin(struct role_process *p, struct role_session *s, struct task *t);
-void role_session_end(struct role_process *p, struct role_session *s);
-/* Says that the session is idle now, or not. -ECANCELED where it should end instead. */
-int role_session_idle(struct role_process *p, struct role_session *s, bool idle) MUST_USE;
+/* One client, from accept to close. */
+struct role_client {
+	struct role_process *process;
+	struct role_session session;
+	int fd;
+	struct ip peer;
+	uint16_t port;
+	int kind; /* the role's own */
+	void (*serve)(struct task *t, struct role_client *c, struct stream *stream);
+};
+
+/* What a role does with a connection that it accepts: a task of its own, in which `serve` takes the
+ * stream and waits, as a session. fd is taken. */
+void role_client_start(struct role_process *p, int fd, const struct ip *peer, uint16_t port,
+	int kind, void (*serve)(struct task *t, struct role_client *c, struct stream *stream));
+
+/* For a session's world, with the struct role_client as context. Idle: -ECANCELED where the session
+ * should end instead. */
+void role_client_leave(void *context, const struct ip *client);
+int role_client_idle(void *context, bool idle);
+
+/* A file without a name, in that directory. Negative errno. */
+int role_spool_file(int directory) MUST_USE;
 
 /* What `postern role NAME` does; the process's exit status. */
 int role_main(const struct role *role);

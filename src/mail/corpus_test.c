@@ -8,10 +8,13 @@
 #include <cmocka.h>
 
 #include "mail/check.h"
+#include "mail/mail.h"
 #include "mail/match.h"
 #include "mail/section.h"
 #include "mail/structure.h"
 #include "mail/summary.h"
+
+#include "base/utf8.h"
 
 #include <fts.h>
 #include <stdio.h>
@@ -75,8 +78,24 @@ static void check_sections(str message, const struct mime_tree *tree)
 	assert_true(check_inside(part, message));
 }
 
+/* All texts are texts. Returns whether something was left out. */
+static bool check_mail(const char *path, str message)
+{
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(MAIL_ARENA_MAX(message.n));
+	struct mail m CLEANUP(mail_done);
+	mail_read(&arena, message, &m);
+	for (size_t i = 0; i < m.texts_n; i++) {
+		bool good = utf8_valid(m.texts[i].visible) && utf8_valid(m.texts[i].invisible);
+		report(path, good ? NULL : "a text that is no UTF-8");
+	}
+	for (size_t i = 0; i < m.attachments_n; i++)
+		mail_attachment_content(&m, &m.attachments[i]);
+	return m.truncated;
+}
+
 static void check_message(const char *path, str message)
 {
+
 	struct mime_tree tree CLEANUP(mime_done);
 	mime_parse(message, MIME_LIMITS, &tree);
 	report(path, check_tree(&tree));
@@ -101,15 +120,19 @@ static size_t check_folder(const char *root, const char *folder)
 	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	assert_non_null(fts);
 	struct buf bytes CLEANUP(buf_done) = BUF_INIT(FILE_MAX);
-	size_t n = 0;
+	size_t n = 0, truncated = 0;
 	for (FTSENT *e; (e = fts_read(fts)) != NULL;) {
 		if (e->fts_info != FTS_F)
 			continue;
 		read_file(e->fts_path, &bytes);
 		check_message(e->fts_path, buf_str(&bytes));
+		truncated += check_mail(e->fts_path, buf_str(&bytes));
 		n++;
 	}
 	fts_close(fts);
+	print_message("# %s: of %zu files something was left out in %zu\n", folder, n, truncated);
+	/* The limits are for what nobody writes. */
+	assert_true(truncated <= n / 100);
 	return n;
 }
 

@@ -13,6 +13,7 @@ struct set {
 	struct dkim_field message, seal;
 	int body_number;                    /* of message; -1: not asked for */
 	unsigned char hash[DKIM_HASH_SIZE]; /* that the seal signs */
+	enum dkim_result message_result, seal_result;
 };
 
 struct arc_verifier {
@@ -224,6 +225,7 @@ static bool passes(struct arena *a, const struct dkim_signature *s, unsigned ins
 	if (s->result == DKIM_PASS)
 		return true;
 	char *text = arena_try(a, 256);
+	out->broken = instance;
 	out->result = s->result == DKIM_TEMPERROR ? ARC_TEMPERROR : ARC_FAIL;
 	int n = text ? snprintf(text, 256, "%s %u: %.*s", what, instance,
 			       (int)MIN(s->reason.n, 160), s->reason.p)
@@ -269,23 +271,27 @@ static void verify_chain(struct arc_verifier *v, struct dkim_header *h, const st
 {
 	struct dkim_signature s;
 	verify_message(v, h, v->n - 1, dns, a, &s);
+	v->sets[v->n - 1].message_result = s.result;
 	if (!passes(a, &s, v->n, "message signature", out))
 		return;
 	hash_seals(v);
 	for (unsigned i = v->n; i-- > 0;) {
 		verify_seal(v, i, dns, a, &s);
+		v->sets[i].seal_result = s.result;
 		if (!passes(a, &s, i + 1, "seal", out))
 			return;
 	}
 	out->result = ARC_PASS;
 	for (unsigned i = v->n - 1; i-- > 0 && !out->oldest_pass;) {
 		verify_message(v, h, i, dns, a, &s);
+		v->sets[i].message_result = s.result;
 		if (s.result != DKIM_PASS)
 			out->oldest_pass = i + 2;
 	}
 }
 
-static void list_sets(const struct arc_verifier *v, struct arena *a, struct arc_outcome *out)
+static struct arc_set *list_sets(
+	const struct arc_verifier *v, struct arena *a, struct arc_outcome *out)
 {
 	unsigned n = 0;
 	while (n < v->n && v->sets[n].has_results && v->sets[n].has_message && v->sets[n].has_seal)
@@ -293,11 +299,15 @@ static void list_sets(const struct arc_verifier *v, struct arena *a, struct arc_
 	struct arc_set *list = n ? arena_try(a, n * sizeof *list) : NULL;
 	for (unsigned i = 0; list && i < n; i++) {
 		const struct dkim_field *seal = &v->sets[i].seal;
-		list[i] = (struct arc_set){ i + 1, seal->domain, seal->selector, v->sets[i].results,
-			seal->cv };
+		list[i] = (struct arc_set){ .instance = i + 1,
+			.domain = seal->domain,
+			.selector = seal->selector,
+			.results = v->sets[i].results,
+			.cv = seal->cv };
 	}
 	out->sets = list;
 	out->n = list ? n : 0;
+	return list;
 }
 
 void arc_verifier_finish(
@@ -305,7 +315,7 @@ void arc_verifier_finish(
 {
 	*out = (struct arc_outcome){ .result = ARC_NONE, .reason = STR_EMPTY };
 	dkim_body_finish(v->body);
-	list_sets(v, a, out);
+	struct arc_set *list = list_sets(v, a, out);
 	if (v->wrong) {
 		struct dkim_signature s = { .result = DKIM_PERMERROR,
 			.reason = str_from_z(v->wrong) };
@@ -314,6 +324,10 @@ void arc_verifier_finish(
 		struct dkim_header *h = dkim_header_new(v->header);
 		verify_chain(v, h, dns, a, out);
 		dkim_header_free(h);
+	}
+	for (size_t i = 0; i < out->n; i++) {
+		list[i].message_result = v->sets[i].message_result;
+		list[i].seal_result = v->sets[i].seal_result;
 	}
 }
 

@@ -14,11 +14,14 @@ struct arc_set {
 	str domain, selector; /* of the seal */
 	str results;          /* the ARC-Authentication-Results, without "i=N;" */
 	str cv;               /* as the seal has it */
+	/* DKIM_NONE: not looked at, since another had decided */
+	enum dkim_result message_result, seal_result;
 };
 
 struct arc_outcome {
 	enum arc_result result; /* of the whole chain */
 	str reason;             /* fail: which set, and what is wrong with it */
+	unsigned broken;        /* fail, temperror: the instance of that set; 0: of none */
 	const struct arc_set
 		*sets; /* by instance, from 1; where a set is incomplete: those before */
 	size_t n;

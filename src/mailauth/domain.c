@@ -35,33 +35,29 @@ static str lower_copy(str s, struct arena *a)
 	return str_from(copy, s.n);
 }
 
-static bool from_unicode(str text, struct arena *a, str *out)
+bool domain_alabels(str text, char room[static DOMAIN_NAME_MAX + 2], str *out)
 {
 	char name[UNICODE_NAME_MAX + 1];
 	uint8_t *ascii = NULL;
-	if (!utf8_valid(text) || !str_copy_z(text, name, sizeof name))
-		return false;
-	int r = idn2_lookup_u8(
-		(const uint8_t *)name, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-	if (r != IDN2_OK)
-		return false;
-	str found = str_from_z((const char *)ascii);
-	if (str_ends(found, STR(".")))
-		found.n--;
-	bool ok = is_name(found);
-	if (ok)
-		*out = lower_copy(found, a);
-	idn2_free(ascii);
-	return ok;
+	if (!ascii_only(text)) {
+		if (!utf8_valid(text) || !str_copy_z(text, name, sizeof name) ||
+			idn2_lookup_u8((const uint8_t *)name, &ascii,
+				IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+			return false;
+		bool fits = str_copy_z(str_from_z((const char *)ascii), room, DOMAIN_NAME_MAX + 2);
+		idn2_free(ascii);
+		if (!fits)
+			return false;
+		text = str_from_z(room);
+	}
+	*out = str_ends(text, STR(".")) ? str_first(text, text.n - 1) : text;
+	return true;
 }
 
 bool domain_ascii(str text, struct arena *a, str *out)
 {
-	if (!ascii_only(text))
-		return from_unicode(text, a, out);
-	if (str_ends(text, STR(".")))
-		text.n--;
-	if (!is_name(text))
+	char room[DOMAIN_NAME_MAX + 2];
+	if (!domain_alabels(text, room, &text) || !is_name(text))
 		return false;
 	*out = lower_copy(text, a);
 	return true;

@@ -12,6 +12,10 @@ enum { DOMAIN_NAME_MAX = 253 };
  * an address literal, an empty label, too long. *out is in the arena, at most DOMAIN_NAME_MAX. */
 bool domain_ascii(str text, struct arena *a, str *out) MUST_USE;
 
+/* The same without a look at what the labels hold, and in the case it has: an ASCII text is what
+ * *out is a slice of, others are converted into room. False: it cannot be converted. */
+bool domain_alabels(str text, char room[static DOMAIN_NAME_MAX + 2], str *out) MUST_USE;
+
 /* Whether name is that domain or below it; both as from domain_ascii(). */
 bool domain_is_within(str name, str domain);
 

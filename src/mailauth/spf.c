@@ -1,6 +1,6 @@
+#include "mailauth/domain.h"
 #include "mailauth/spf_internal.h"
 
-#include <idn2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,24 +91,11 @@ void spf_ask(
 /* The domain as A-labels, without a final dot; empty if it is no domain of two labels or more. */
 static str policy_domain(struct spf_check *c, str domain)
 {
-	bool ascii = true;
-	for (size_t i = 0; i < domain.n; i++)
-		ascii &= (unsigned char)domain.p[i] < 0x80;
-	char name[4 * DNS_NAME_MAX];
-	uint8_t *converted = NULL;
-	if (!ascii) {
-		if (!str_copy_z(domain, name, sizeof name) ||
-			idn2_lookup_u8((const uint8_t *)name, &converted,
-				IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
-			return STR_EMPTY;
-		domain = arena_str(&c->work, str_from_z((const char *)converted));
-		idn2_free(converted);
-	}
-	if (str_ends(domain, STR(".")))
-		domain.n--;
-	bool good = dns_name_is_askable(domain) && str_find_char(domain, '.') >= 0 &&
-		    domain.p[0] != '[';
-	return good ? domain : STR_EMPTY;
+	char room[DOMAIN_NAME_MAX + 2];
+	if (!domain_alabels(domain, room, &domain) || !dns_name_is_askable(domain) ||
+		str_find_char(domain, '.') < 0 || domain.p[0] == '[')
+		return STR_EMPTY;
+	return arena_str(&c->work, domain);
 }
 
 /* Sets the sender's parts (§2.4, §4.3). The local part of a sender without one is "postmaster". */

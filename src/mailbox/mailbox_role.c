@@ -12,22 +12,14 @@
 /* Account files kept open, beside those in use: each costs some hundred KiB. */
 enum { KEEP_OPEN = 16 };
 
+/* Kinds of clients. */
+enum { STARTTLS, IMPLICIT_TLS };
+
 struct mailbox_server {
-	struct role_process *process;
 	struct ipc_client *directory, *delivery;
 	struct account_pool *accounts;
 	struct account_watch *watch;
 	int spool; /* the directory */
-};
-
-/* One client, from accept to close. */
-struct connection {
-	struct mailbox_server *server;
-	struct role_session session;
-	int fd;
-	struct ip peer;
-	uint16_t port;
-	bool implicit_tls;
 };
 
 /* The accounts, and nothing else. */
@@ -44,8 +36,7 @@ static int start(struct role_process *p, struct err *err)
 	if (spool < 0)
 		return err_errno(err, errno, "%s", path);
 	struct mailbox_server *s = xcalloc(1, sizeof *s);
-	*s = (struct mailbox_server){ .process = p,
-		.directory = ipc_client_new(p->loop, SECONDS(30)),
+	*s = (struct mailbox_server){ .directory = ipc_client_new(p->loop, SECONDS(30)),
 		.delivery = ipc_client_new(p->loop, SECONDS(10)),
 		.accounts = account_pool_new(p->config->data_dir, KEEP_OPEN),
 		.watch = account_watch_new(),
@@ -81,15 +72,15 @@ static const struct changes_ops changes_functions = { .changed = changed };
 
 static int open_spool(void *context)
 {
-	struct connection *c = context;
-	int fd = openat(c->server->spool, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : fd;
+	const struct role_client *c = context;
+	const struct mailbox_server *s = c->process->state;
+	return role_spool_file(s->spool);
 }
 
 static enum mailbox_admission admit(void *context, const struct ip *client)
 {
-	struct connection *c = context;
-	struct role_process *p = c->server->process;
+	const struct role_client *c = context;
+	struct role_process *p = c->process;
 	switch (census_enter(p->census, client, (uint64_t)p->config->imap.max_connections,
 		(uint64_t)p->config->imap.max_connections_per_ip)) {
 	case CENSUS_FULL:
@@ -102,31 +93,12 @@ static enum mailbox_admission admit(void *context, const struct ip *client)
 	return MAILBOX_WELCOME;
 }
 
-static void leave(void *context, const struct ip *client)
-{
-	struct connection *c = context;
-	census_leave(c->server->process->census, client);
-}
-
-static int idle(void *context, bool idle)
-{
-	struct connection *c = context;
-	return role_session_idle(c->server->process, &c->session, idle);
-}
-
 /* ── Connections ──────────────────────────────────────────────────────────────────────────── */
 
-static void serve(struct task *t, struct connection *c)
+static void serve(struct task *t, struct role_client *c, struct stream *stream)
 {
-	struct mailbox_server *s = c->server;
-	struct role_process *p = s->process;
-	struct stream *stream;
-	int rc = stream_open(p->loop, c->fd, &stream);
-	if (rc < 0) {
-		log_error(p->log, "a connection could not be served",
-			F_Z("error", strerrordesc_np(-rc)));
-		return;
-	}
+	struct role_process *p = c->process;
+	struct mailbox_server *s = p->state;
 	struct mailbox_world world = {
 		.config = config_ref(p->config),
 		.tls = p->tls ? tls_context_ref(p->tls) : NULL,
@@ -136,39 +108,20 @@ static void serve(struct task *t, struct connection *c)
 		.watch = s->watch,
 		.open_spool = open_spool,
 		.admit = admit,
-		.leave = leave,
-		.idle = idle,
+		.leave = role_client_leave,
+		.idle = role_client_idle,
 		.context = c,
 	};
-	mailbox_session(t, &world, stream, c->implicit_tls, &c->peer, c->port);
+	mailbox_session(t, &world, stream, c->kind == IMPLICIT_TLS, &c->peer, c->port);
 	tls_context_unref(world.tls);
 	config_unref(world.config);
-}
-
-static void run_connection(struct task *t, void *arg)
-{
-	struct connection *c = arg;
-	role_session_begin(c->server->process, &c->session, t);
-	serve(t, c);
-	role_session_end(c->server->process, &c->session);
-	free(c);
 }
 
 static void accepted(
 	struct role_process *p, str listener, int fd, const struct ip *peer, uint16_t port)
 {
-	struct connection *c = xmalloc(sizeof *c);
-	*c = (struct connection){ .server = p->state,
-		.fd = fd,
-		.peer = *peer,
-		.port = port,
-		.implicit_tls = str_starts(listener, STR("imaps ")) };
-	if (task_start(p->loop, run_connection, c, NULL) < 0) {
-		log_error(p->log, "no memory for another connection",
-			F_INT("sessions", loop_task_count(p->loop)));
-		close(fd);
-		free(c);
-	}
+	role_client_start(p, fd, peer, port,
+		str_starts(listener, STR("imaps ")) ? IMPLICIT_TLS : STARTTLS, serve);
 }
 
 const struct role mailbox_role = {

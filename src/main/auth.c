@@ -6,10 +6,11 @@
 #include "mail/header.h"
 #include "main/cli.h"
 #include "main/main.h"
-#include "mailauth/dns_system.h"
+#include "main/resolving.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,33 +21,44 @@ struct options {
 	bool json, list;
 };
 
-/* Counts questions on the way to the resolver. */
-struct counted {
-	struct dns dns;
-	const struct dns *inner;
-	unsigned questions;
+struct job {
+	const struct options *options;
+	const struct config *config;
+	str message;
+	struct arena *arena;
+	struct auth_report *report;
 };
 
-static void counted_lookup(
+/* Keeps what was asked, on the way to the resolver. */
+struct kept {
+	struct dns dns;
+	const struct dns *inner;
+	struct auth_report *report;
+	struct arena *arena;
+	size_t room;
+};
+
+static void kept_lookup(
 	void *context, enum dns_type type, str name, struct arena *a, struct dns_answer *out)
 {
-	struct counted *c = context;
-	c->questions++;
-	dns_lookup(c->inner, type, name, a, out);
+	struct kept *k = context;
+	struct auth_report *r = k->report;
+	dns_lookup(k->inner, type, name, a, out);
+	if (r->lookup_count == k->room) {
+		k->room = k->room ? 2 * k->room : 64;
+		r->lookups = xrealloc(r->lookups, k->room * sizeof *r->lookups);
+	}
+	r->lookups[r->lookup_count++] = (struct auth_lookup){ .type = type,
+		.status = out->status,
+		.secure = out->secure,
+		.name = arena_str(k->arena, name),
+		.why = arena_str(k->arena, out->why) };
 }
 
-static int64_t counted_now(void *context)
+static int64_t kept_now(void *context)
 {
-	const struct counted *c = context;
-	return c->inner->now(c->inner->context);
-}
-
-static void counted_init(struct counted *c, const struct dns *inner)
-{
-	*c = (struct counted){ .inner = inner };
-	c->dns = (struct dns){
-		.lookup = counted_lookup, .now = inner->now ? counted_now : NULL, .context = c
-	};
+	const struct kept *k = context;
+	return k->inner->now(k->inner->context);
 }
 
 static int read_all(const char *path, struct buf *out)
@@ -133,23 +145,69 @@ static void check_signatures(
 	arc_verifier_free(arc);
 }
 
-static void check(const struct dns *inner, const struct options *o, str message, struct arena *a,
-	struct auth_report *r)
+/* As long as the server would wait, once for what is known of the envelope, once for the message.
+ */
+static void allow_time(const struct job *j, struct resolver_asker *asker)
 {
-	struct counted counted;
-	counted_init(&counted, inner);
-	const struct dns *dns = &counted.dns;
+	asker->deadline = task_deadline(asker->t, j->config->filter.timeout);
+}
+
+static int check(struct resolver_asker *asker, void *arg)
+{
+	struct job *j = arg;
+	struct auth_report *r = j->report;
+	struct dns inner = resolver_dns(asker);
+	struct kept kept = { .inner = &inner, .report = r, .arena = j->arena };
+	kept.dns = (struct dns){ .lookup = kept_lookup, .now = kept_now, .context = &kept };
+	allow_time(j, asker);
 	if (r->has_client) {
-		rdns_check(dns, &r->client, r->helo, a, &r->rdns);
-		check_spf(dns, a, r);
+		rdns_check(&kept.dns, &r->client, r->helo, j->arena, &r->rdns);
+		check_spf(&kept.dns, j->arena, r);
 	}
-	check_signatures(dns, a, str_skip(message, r->header.n), r);
-	struct dmarc_query query = { .method = o->list ? DMARC_PUBLIC_SUFFIX : DMARC_TREE_WALK,
-		.from = dmarc_from(r->header, a),
+	allow_time(j, asker);
+	check_signatures(&kept.dns, j->arena, str_skip(j->message, r->header.n), r);
+	struct dmarc_query query = { .method = j->options->list ? DMARC_PUBLIC_SUFFIX
+								: DMARC_TREE_WALK,
+		.from = dmarc_from(r->header, j->arena),
 		.spf = r->has_spf ? &r->spf : NULL,
 		.dkim = &r->dkim };
-	dmarc_check(dns, &query, a, &r->dmarc);
-	r->questions = counted.questions;
+	dmarc_check(&kept.dns, &query, j->arena, &r->dmarc);
+	return EXIT_DONE;
+}
+
+const char *auth_lookup_dnssec(const struct auth_lookup *l)
+{
+	return l->status == DNS_BOGUS       ? "bogus"
+	       : l->status == DNS_TEMPORARY ? "unknown"
+	       : l->secure                  ? "secure"
+					    : "insecure";
+}
+
+size_t auth_signed_names(const struct auth_report *r, str list,
+	struct auth_signed_name out[static AUTH_SIGNED_NAMES_MAX])
+{
+	size_t n = 0;
+	str name;
+	while (list.n) {
+		(void)str_cut(list, ':', &name, &list);
+		name = str_trim(name);
+		size_t i = 0;
+		while (i < n && !str_equal_nocase(out[i].name, name))
+			i++;
+		if (i == AUTH_SIGNED_NAMES_MAX)
+			break;
+		if (i == n && name.n)
+			out[n++] = (struct auth_signed_name){ name, 0,
+				dkim_header_count(r->fields, name) };
+		if (i < n)
+			out[i].in_list++;
+	}
+	return n;
+}
+
+const char *auth_arc_part(enum dkim_result result)
+{
+	return result == DKIM_NONE ? "not checked" : dkim_result_name(result);
 }
 
 void auth_field(const struct auth_report *r, struct buf *out)
@@ -167,42 +225,58 @@ void auth_field(const struct auth_report *r, struct buf *out)
 	auth_results_format(&results, out);
 }
 
-static int report(const struct dns *dns, const struct options *o, const char *path, str receiver)
+static int check_and_print(struct job *j, const char *path)
 {
 	struct buf file CLEANUP(buf_done) = BUF_INIT(MESSAGE_MAX);
 	struct buf out CLEANUP(buf_done) = BUF_INIT(OUTPUT_MAX);
-	struct arena arena CLEANUP(arena_done) = ARENA_INIT(SIZE_MAX);
-	struct auth_report r = { .file = path, .receiver = receiver };
-	int status = take_options(o, &r);
-	if (status == EXIT_DONE)
-		status = read_all(path, &file);
+	struct auth_report *r = j->report;
+	int status = read_all(path, &file);
 	if (status != EXIT_DONE)
 		return status;
-	str message = without_from_line(buf_str(&file));
-	r.header = str_first(message, header_length(message));
-	auth_trace(&r);
-	check(dns, o, message, &arena, &r);
-	if (o->json)
-		auth_json(&r, &out);
-	else
-		auth_text(&r, &out);
+	j->message = without_from_line(buf_str(&file));
+	r->header = str_first(j->message, header_length(j->message));
+	r->fields = dkim_header_new(r->header);
+	auth_trace(r);
+	status = resolving(j->config, check, j);
+	if (status != EXIT_DONE)
+		return status;
+	(j->options->json ? auth_json : auth_text)(r, &out);
 	status = cli_print(&out);
-	return status == EXIT_DONE && r.dmarc.result == DMARC_FAIL ? EXIT_NO : status;
+	return status == EXIT_DONE && r->dmarc.result == DMARC_FAIL ? EXIT_NO : status;
+}
+
+/* --dns: that server is asked for everything, and believed. */
+static int take_server(const struct options *o, struct config *config, struct dns_server *server)
+{
+	struct err err;
+	if (!o->dns)
+		return EXIT_DONE;
+	if (dns_server_parse(str_from_z(o->dns), false, server, &err) < 0)
+		return cli_error("--dns: %s", err.text);
+	config->resolver.forward = (struct dns_servers){ server, 1 };
+	config->resolver.stub.n = 0;
+	config->resolver.dnssec = false;
+	return EXIT_DONE;
 }
 
 static int run(const struct options *o, const char *path)
 {
-	const struct config *config CLEANUP(cli_config_unref) = NULL;
-	struct dns_system system;
-	if (o->config && !(config = cli_config(o->config)))
+	const struct config *loaded CLEANUP(cli_config_unref) = cli_config_or_defaults(o->config);
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(SIZE_MAX);
+	struct dns_server server;
+	if (!loaded)
 		return EXIT_FAILED;
-	int r = dns_system_init(&system, str_from_z(o->dns));
-	if (r == -EINVAL)
-		return cli_error("--dns: \"%s\" is no IPv4 address, or ADDRESS:PORT", o->dns);
-	if (r)
-		return cli_error("the resolver cannot be set up: %s", strerrordesc_np(-r));
-	int status = report(&system.dns, o, path, config ? config->hostname : STR("localhost"));
-	dns_system_done(&system);
+	struct config config = *loaded;
+	struct auth_report r = { .file = path, .receiver = config.hostname };
+	struct job job = { .options = o, .config = &config, .report = &r, .arena = &arena };
+	int status = take_options(o, &r);
+	if (status == EXIT_DONE)
+		status = take_server(o, &config, &server);
+	r.validating = config.resolver.dnssec;
+	if (status == EXIT_DONE)
+		status = check_and_print(&job, path);
+	dkim_header_free(r.fields);
+	free(r.lookups);
 	return status;
 }
 
@@ -224,8 +298,8 @@ int main_auth(int argc, char **argv)
 			.value = &o.from },
 		{ .name = "dns",
 			.placeholder = "SERVER",
-			.help = "ask this server (ADDRESS or ADDRESS:PORT), not those of "
-				"/etc/resolv.conf",
+			.help = "ask this server (ADDRESS or ADDRESS:PORT), not as in "
+				"the configuration, and do not validate",
 			.value = &o.dns },
 		{ .name = "suffix-list",
 			.help = "DMARC finds organizations by the public-suffix list, not by "
@@ -242,6 +316,8 @@ int main_auth(int argc, char **argv)
 			"step: records, terms, keys, hashes, alignment, policy. FILE \"-\" is "
 			"standard "
 			"input.\n"
+			"The DNS is asked as the server would; without a configuration, from the "
+			"root.\n"
 			"Without --ip, --helo and --from these come from the topmost Received and\n"
 			"Return-Path fields. The exit status is 1 where DMARC fails.",
 		.options = options,

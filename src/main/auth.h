@@ -4,10 +4,31 @@
 #pragma once
 
 #include "mailauth/auth_results.h"
+#include "mailauth/dkim_header.h"
+
+/* One question, and what became of it. */
+struct auth_lookup {
+	enum dns_type type;
+	enum dns_status status;
+	bool secure;
+	str name, why;
+};
+
+/* "secure", "insecure", "bogus"; "unknown" where there was no answer. */
+const char *auth_lookup_dnssec(const struct auth_lookup *l);
+
+/* A name in h= of a signature: how often it stands there, and in the header. */
+struct auth_signed_name {
+	str name;
+	size_t in_list, in_header;
+};
+
+enum { AUTH_SIGNED_NAMES_MAX = 64 };
 
 struct auth_report {
 	const char *file;
 	str header;
+	struct dkim_header *fields; /* of the header, by name */
 	/* How the message came; and in words where that was taken from. */
 	bool has_client, has_sender;
 	struct ip client;
@@ -21,14 +42,33 @@ struct auth_report {
 	struct dkim_outcome dkim;
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
-	str receiver; /* our name */
-	unsigned questions;
+	str receiver;                /* our name */
+	struct auth_lookup *lookups; /* in the order in which they were asked */
+	size_t lookup_count;
+	bool validating; /* else every answer is insecure */
 };
 
 /* How the message came, as its topmost fields tell, for what has not been set. Slices of the
  * header.
  */
 void auth_trace(struct auth_report *r);
+
+/* The different names of a list as in h=, the first AUTH_SIGNED_NAMES_MAX of them. */
+size_t auth_signed_names(const struct auth_report *r, str list,
+	struct auth_signed_name out[static AUTH_SIGNED_NAMES_MAX]);
+
+static inline bool auth_signed_is_missing(const struct auth_signed_name *name)
+{
+	return name->in_header == 0;
+}
+
+static inline bool auth_signed_is_exceeded(const struct auth_signed_name *name)
+{
+	return name->in_header > name->in_list;
+}
+
+/* What became of one signature of a set of ARC: "pass", "fail"…, or "not checked". */
+const char *auth_arc_part(enum dkim_result result);
 
 void auth_text(const struct auth_report *r, struct buf *out);
 void auth_json(const struct auth_report *r, struct buf *out);

@@ -69,8 +69,22 @@ static void put_spf(struct json *j, const char *name, const struct spf_outcome *
 	json_end(j);
 }
 
-static void put_signature(struct json *j, const struct dkim_signature *s)
+/* The names, as h= has them, of which the header has fewer or more than are signed. */
+static void put_names(struct json *j, const char *name, const struct auth_signed_name *names,
+	size_t n, bool (*which)(const struct auth_signed_name *name))
 {
+	json_array(j, name);
+	for (size_t i = 0; i < n; i++)
+		if (which(&names[i]))
+			json_str(j, NULL, names[i].name);
+	json_end(j);
+}
+
+static void put_signature(
+	struct json *j, const struct auth_report *r, const struct dkim_signature *s)
+{
+	struct auth_signed_name names[AUTH_SIGNED_NAMES_MAX];
+	size_t n = auth_signed_names(r, s->signed_fields, names);
 	json_object(j, NULL);
 	put_word(j, "result", dkim_result_name(s->result));
 	json_str(j, "domain", s->domain);
@@ -79,6 +93,8 @@ static void put_signature(struct json *j, const struct dkim_signature *s)
 	json_str(j, "algorithm", s->algorithm);
 	json_str(j, "canonicalization", s->canonicalization);
 	json_str(j, "signed_fields", s->signed_fields);
+	put_names(j, "signed_but_missing", names, n, auth_signed_is_missing);
+	put_names(j, "present_beyond_signed", names, n, auth_signed_is_exceeded);
 	json_str(j, "signature_start", s->signature_start);
 	json_str(j, "reason", s->reason);
 	json_i64(j, "key_bits", s->key_bits);
@@ -106,6 +122,8 @@ static void put_arc(struct json *j, const struct arc_outcome *arc)
 	json_object(j, "arc");
 	put_word(j, "result", arc_result_name(arc->result));
 	json_str(j, "reason", arc->reason);
+	if (arc->broken)
+		json_i64(j, "broken", arc->broken);
 	json_i64(j, "oldest_pass", arc->oldest_pass);
 	json_array(j, "sets");
 	for (size_t i = 0; i < arc->n; i++) {
@@ -115,6 +133,8 @@ static void put_arc(struct json *j, const struct arc_outcome *arc)
 		json_str(j, "selector", arc->sets[i].selector);
 		json_str(j, "cv", arc->sets[i].cv);
 		json_str(j, "results", arc->sets[i].results);
+		put_word(j, "seal", auth_arc_part(arc->sets[i].seal_result));
+		put_word(j, "message_signature", auth_arc_part(arc->sets[i].message_result));
 		json_end(j);
 	}
 	json_end(j);
@@ -147,6 +167,22 @@ static void put_dmarc(struct json *j, const struct dmarc_outcome *dmarc)
 	json_end(j);
 }
 
+static void put_lookups(struct json *j, const struct auth_report *r)
+{
+	json_array(j, "lookups");
+	for (size_t i = 0; i < r->lookup_count; i++) {
+		const struct auth_lookup *l = &r->lookups[i];
+		json_object(j, NULL);
+		put_word(j, "type", dns_type_name(l->type));
+		json_str(j, "name", l->name);
+		put_word(j, "status", dns_status_name(l->status));
+		put_word(j, "dnssec", auth_lookup_dnssec(l));
+		json_str(j, "why", l->why);
+		json_end(j);
+	}
+	json_end(j);
+}
+
 void auth_json(const struct auth_report *r, struct buf *out)
 {
 	struct json j = JSON_INIT(out);
@@ -163,13 +199,14 @@ void auth_json(const struct auth_report *r, struct buf *out)
 		put_spf(&j, "spf_helo", &r->spf_helo);
 	json_array(&j, "dkim");
 	for (size_t i = 0; i < r->dkim.n; i++)
-		put_signature(&j, &r->dkim.signatures[i]);
+		put_signature(&j, r, &r->dkim.signatures[i]);
 	json_end(&j);
 	json_bool(&j, "dkim_more", r->dkim.more);
 	put_arc(&j, &r->arc);
 	put_dmarc(&j, &r->dmarc);
 	json_str(&j, "authentication_results", buf_str(&field));
-	json_i64(&j, "questions", r->questions);
+	json_bool(&j, "validating", r->validating);
+	put_lookups(&j, r);
 	json_end(&j);
 	buf_add_char(out, '\n');
 }

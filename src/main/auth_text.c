@@ -6,6 +6,8 @@
 
 #include "base/utf8.h"
 
+#include <stdio.h>
+
 enum { TEXT_MAX = 1000 };
 
 /* What is not printable becomes "?"; long text is cut. */
@@ -122,6 +124,37 @@ static void put_spf(struct buf *out, const char *what, const struct spf_outcome 
 		spf->lookups, spf->void_lookups);
 }
 
+/* "of Bcc, X: …": names of which the header has fewer, or more, than are signed. */
+static void put_names(struct buf *out, const struct auth_signed_name *names, size_t n,
+	bool (*which)(const struct auth_signed_name *name), const char *what)
+{
+	size_t found = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!which(&names[i]))
+			continue;
+		if (found)
+			buf_add(out, STR(", "));
+		else
+			buf_printf(out, "  %-10s %s: ", "", what);
+		put_text(out, names[i].name);
+		found++;
+	}
+	if (found)
+		buf_add_char(out, '\n');
+}
+
+/* Which field has changed cannot be known: only the hash of all of them is signed. */
+static void put_fields(struct buf *out, const struct auth_report *r, const struct dkim_signature *s)
+{
+	struct auth_signed_name names[AUTH_SIGNED_NAMES_MAX];
+	size_t n = auth_signed_names(r, s->signed_fields, names);
+	put_line(out, "signed", s->signed_fields);
+	if (!s->author_signed && n)
+		put_line(out, "", STR("From is not signed"));
+	put_names(out, names, n, auth_signed_is_missing, "signed as absent, or removed since");
+	put_names(out, names, n, auth_signed_is_exceeded, "there are more than are signed");
+}
+
 static void put_body(struct buf *out, const struct dkim_signature *s)
 {
 	if (s->body_hash_found.n == 0)
@@ -147,7 +180,8 @@ static void put_key(struct buf *out, const struct dkim_signature *s)
 	put_line(out, s->key_bits ? "" : "key", s->key_record);
 }
 
-static void put_signature(struct buf *out, const struct dkim_signature *s)
+static void put_signature(
+	struct buf *out, const struct auth_report *r, const struct dkim_signature *s)
 {
 	put_head(out, "DKIM", dkim_result_name(s->result), s->domain);
 	put_line(out, "selector", s->selector);
@@ -155,27 +189,39 @@ static void put_signature(struct buf *out, const struct dkim_signature *s)
 	put_line(out, "identity", s->identity);
 	put_line(out, "algorithm", s->algorithm);
 	put_line(out, "form", s->canonicalization);
-	put_line(out, "signed", s->signed_fields);
-	if (!s->author_signed && s->signed_fields.n)
-		put_line(out, "", STR("From is not signed"));
+	put_fields(out, r, s);
 	put_body(out, s);
 	if (s->key_bits)
 		put_line(out, "header",
 			s->header_matches ? STR("as signed")
-					  : STR("changed, or signed with another key"));
+					  : STR("one of the signed fields has changed, or the key "
+						"is another"));
 	put_key(out, s);
 }
 
-static void put_dkim(struct buf *out, const struct dkim_outcome *dkim)
+static void put_dkim(struct buf *out, const struct auth_report *r)
 {
-	if (dkim->n == 0)
+	if (r->dkim.n == 0)
 		buf_add(out, STR("\nDKIM         none\n"));
-	for (size_t i = 0; i < dkim->n; i++)
-		put_signature(out, &dkim->signatures[i]);
-	if (dkim->more)
+	for (size_t i = 0; i < r->dkim.n; i++)
+		put_signature(out, r, &r->dkim.signatures[i]);
+	if (r->dkim.more)
 		buf_printf(out,
 			"\n  there are more than %d signatures; the others were not looked at\n",
 			DKIM_SIGNATURES_MAX);
+}
+
+static void put_arc_set(struct buf *out, const struct arc_set *set)
+{
+	char label[16];
+	snprintf(label, sizeof label, "set %u", set->instance);
+	buf_printf(out, "  %-10s sealed by ", label);
+	put_text(out, set->domain);
+	buf_add(out, STR(", cv="));
+	put_text(out, set->cv);
+	buf_printf(out, "; seal: %s, message signature: %s\n", auth_arc_part(set->seal_result),
+		auth_arc_part(set->message_result));
+	put_line(out, "", set->results);
 }
 
 static void put_arc(struct buf *out, const struct arc_outcome *arc)
@@ -183,17 +229,10 @@ static void put_arc(struct buf *out, const struct arc_outcome *arc)
 	put_head(out, "ARC", arc_result_name(arc->result), STR_EMPTY);
 	put_line(out, "why", arc->reason);
 	if (arc->result == ARC_PASS && arc->oldest_pass)
-		buf_printf(out, "  %-10s i=%u; older message signatures are broken\n",
-			"unchanged since", arc->oldest_pass);
-	for (size_t i = 0; i < arc->n; i++) {
-		buf_printf(out, "  i=%-8u sealed by ", arc->sets[i].instance);
-		put_text(out, arc->sets[i].domain);
-		buf_add(out, STR(", cv="));
-		put_text(out, arc->sets[i].cv);
-		buf_add(out, STR(": "));
-		put_text(out, arc->sets[i].results);
-		buf_add_char(out, '\n');
-	}
+		buf_printf(out, "  %-10s since set %u; older message signatures do not match\n",
+			"unchanged", arc->oldest_pass);
+	for (size_t i = 0; i < arc->n; i++)
+		put_arc_set(out, &arc->sets[i]);
 }
 
 static void put_alignment(struct buf *out, const struct dmarc_outcome *dmarc)
@@ -237,6 +276,24 @@ static void put_dmarc(struct buf *out, const struct dmarc_outcome *dmarc)
 		put_policy(out, dmarc);
 }
 
+static void put_lookups(struct buf *out, const struct auth_report *r)
+{
+	buf_printf(out, "\nDNS          %zu questions%s\n", r->lookup_count,
+		r->validating ? "" : ", without validation");
+	for (size_t i = 0; i < r->lookup_count; i++) {
+		const struct auth_lookup *l = &r->lookups[i];
+		buf_printf(out, "  %-10s ", dns_type_name(l->type));
+		put_text(out, l->name);
+		buf_printf(out, ": %s", dns_status_name(l->status));
+		if (r->validating && !dns_failed(l->status))
+			buf_printf(out, ", %s", auth_lookup_dnssec(l));
+		if (l->why.n)
+			buf_add(out, STR(": "));
+		put_text(out, l->why);
+		buf_add_char(out, '\n');
+	}
+}
+
 void auth_text(const struct auth_report *r, struct buf *out)
 {
 	put_envelope(out, r);
@@ -246,7 +303,8 @@ void auth_text(const struct auth_report *r, struct buf *out)
 		put_spf(out, "SPF", &r->spf);
 	if (r->has_spf_helo)
 		put_spf(out, "SPF of HELO", &r->spf_helo);
-	put_dkim(out, &r->dkim);
+	put_dkim(out, r);
 	put_arc(out, &r->arc);
 	put_dmarc(out, &r->dmarc);
+	put_lookups(out, r);
 }

@@ -156,7 +156,8 @@ int cli_act(const struct cli_action *actions, size_t count, const char *verb, vo
 	return unknown_action(actions, count, verb, argv[0]);
 }
 
-const char *cli_config_path(const char *given)
+/* NULL: there is none. */
+static const char *find_config(const char *given)
 {
 	static const char *const places[] = { "./postern.conf", "/etc/postern/postern.conf" };
 	const char *environment = getenv("POSTERN_CONFIG");
@@ -167,19 +168,42 @@ const char *cli_config_path(const char *given)
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
 		if (access(places[i], F_OK) == 0)
 			return places[i];
-	cli_error(
-		"there is no postern.conf here nor in /etc/postern; name one with -c FILE, or make "
-		"one: postern init --dir DIR --domain DOMAIN");
 	return NULL;
+}
+
+const char *cli_config_path(const char *given)
+{
+	const char *path = find_config(given);
+	if (!path)
+		cli_error("there is no postern.conf here nor in /etc/postern; name one with "
+			  "-c FILE, or make one: postern init --dir DIR --domain DOMAIN");
+	return path;
+}
+
+static const struct config *load(const char *path)
+{
+	struct err err;
+	const struct config *config = config_load(path, &err);
+	if (!config)
+		cli_err(&err);
+	return config;
 }
 
 const struct config *cli_config(const char *given)
 {
-	struct err err;
 	const char *path = cli_config_path(given);
-	const struct config *config = path ? config_load(path, &err) : NULL;
-	if (path && !config)
-		cli_err(&err);
+	return path ? load(path) : NULL;
+}
+
+const struct config *cli_config_or_defaults(const char *given)
+{
+	struct err err;
+	const char *path = find_config(given);
+	if (path)
+		return load(path);
+	const struct config *config =
+		config_parse(STR("hostname = \"localhost\";"), STR("defaults"), STR("/"), &err);
+	ASSERT(config);
 	return config;
 }
 

@@ -62,6 +62,9 @@ const char *cli_config_path(const char *given);
 /* Loads it; NULL, and a message, where that fails. */
 const struct config *cli_config(const char *given);
 
+/* The same; without any, one that holds nothing but defaults, of a host called localhost. */
+const struct config *cli_config_or_defaults(const char *given);
+
 #define CLI_CONFIG_OPTION(variable)                                                                \
 	{                                                                                          \
 		.name = "config", .letter = 'c', .placeholder = "FILE",                            \

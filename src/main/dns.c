@@ -1,26 +1,20 @@
 /*
- * dns.c: postern dns lookup: what the DNS says, as the server would see it. The resolver runs in
- * this process, with the server's configuration and a cache of its own.
+ * dns.c: postern dns lookup: what the DNS says, as the server would see it.
  *
  * Names are converted to A-labels here (IDNA 2008, RFC 5891); inside there are no others.
  */
 #include "base/utf8.h"
 #include "main/cli.h"
 #include "main/main.h"
-#include "resolver/resolver.h"
-#include "resolver/resolver_dns.h"
+#include "main/resolving.h"
 
 #include <idn2.h>
-#include <unistd.h>
 
 enum { ARENA_MAX = 8 * 1024 * 1024, OUTPUT_MAX = 32 * 1024 * 1024 };
 
 struct dns_verb {
 	const struct config *config;
-	struct loop *loop;
-	struct resolver *resolver;
 	bool json;
-	int status;
 	struct arena arena;
 	enum dns_type type;
 	str name;
@@ -219,43 +213,23 @@ static void print_json(struct dns_verb *v, const struct dns_answer *answer)
 
 /* ── Asking ───────────────────────────────────────────────────────────────────────────────── */
 
-static void ask(struct task *t, void *arg)
+static int ask(struct resolver_asker *asker, void *arg)
 {
 	struct dns_verb *v = arg;
-	struct resolver_calls calls = resolver_local(v->resolver);
-	struct resolver_asker asker = { .t = t, .calls = &calls, .deadline = NEVER };
-	struct dns dns = resolver_dns(&asker);
+	struct dns dns = resolver_dns(asker);
 	struct dns_answer answer;
 	dns_lookup(&dns, v->type, v->name, &v->arena, &answer);
-	v->status = dns_failed(answer.status)    ? EXIT_FAILED
-		    : answer.status == DNS_FOUND ? EXIT_DONE
-						 : EXIT_NO;
 	(v->json ? print_json : print_text)(v, &answer);
-	loop_stop(v->loop);
+	return dns_failed(answer.status)    ? EXIT_FAILED
+	       : answer.status == DNS_FOUND ? EXIT_DONE
+					    : EXIT_NO;
 }
 
 static int run(struct dns_verb *v)
 {
-	struct err err;
-	struct log_sink sink = { .fd = STDERR_FILENO,
-		.level = v->config->log.level == LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG
-								 : LOG_LEVEL_WARNING };
-	struct log log = { .sink = &sink };
-	v->loop = loop_new(&log);
-	v->resolver = resolver_new(v->loop, &log, v->config, &err);
-	if (!v->resolver) {
-		v->status = cli_err(&err);
-	} else if (task_start(v->loop, ask, v, NULL) < 0) {
-		v->status = cli_error("out of memory");
-	} else {
-		loop_run(v->loop);
-		int printed = cli_print(&v->out);
-		v->status = printed == EXIT_DONE ? v->status : printed;
-	}
-	resolver_free(v->resolver);
-	loop_finish(v->loop);
-	loop_free(v->loop);
-	return v->status;
+	int status = resolving(v->config, ask, v);
+	int printed = cli_print(&v->out);
+	return printed == EXIT_DONE ? status : printed;
 }
 
 static int lookup(void *context, int argc, char **argv)

@@ -1,5 +1,7 @@
 #include "main/message.h"
 
+#include "main/message_show.h"
+
 #include "mail/mime.h"
 #include "mail/structure.h"
 #include "mail/summary.h"
@@ -12,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char usage[] = "usage: postern message structure [--json] FILE\n";
+static const char usage[] = "usage: postern message show [--json] FILE\n"
+			    "       postern message structure [--json] FILE\n";
 
 /* Maps the file; an empty one gives the empty slice. */
 static int map_file(const char *path, str *out)
@@ -107,14 +110,8 @@ static void print_text(const struct mail_summary *summary)
 	}
 }
 
-static int structure(const char *path, bool json)
+static void structure(str message, bool json)
 {
-	str message;
-	int error = map_file(path, &message);
-	if (error < 0) {
-		fprintf(stderr, "postern message: %s: %s\n", path, strerror(-error));
-		return 1;
-	}
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(SUMMARY_ARENA_MAX);
 	struct mail_summary summary;
 	mail_summary(&arena, message, &summary);
@@ -122,8 +119,6 @@ static int structure(const char *path, bool json)
 		print_json(message, &summary);
 	else
 		print_text(&summary);
-	unmap(message);
-	return ferror(stdout) || fflush(stdout) ? 1 : 0;
 }
 
 int main_message(int argc, char **argv)
@@ -133,9 +128,21 @@ int main_message(int argc, char **argv)
 		return 0;
 	}
 	bool json = argc == 4 && strcmp(argv[2], "--json") == 0;
-	if ((argc != 3 && !json) || strcmp(argv[1], "structure") != 0) {
+	bool show = argc > 1 && strcmp(argv[1], "show") == 0;
+	if ((argc != 3 && !json) || (!show && strcmp(argv[1], "structure") != 0)) {
 		fputs(usage, stderr);
 		return 2;
 	}
-	return structure(argv[argc - 1], json);
+	str message;
+	int error = map_file(argv[argc - 1], &message);
+	if (error < 0) {
+		fprintf(stderr, "postern message: %s: %s\n", argv[argc - 1], strerror(-error));
+		return 1;
+	}
+	if (show)
+		message_show(message, json);
+	else
+		structure(message, json);
+	unmap(message);
+	return ferror(stdout) || fflush(stdout) ? 1 : 0;
 }

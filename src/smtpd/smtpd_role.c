@@ -10,20 +10,9 @@
 #include <unistd.h>
 
 struct smtpd {
-	struct role_process *process;
 	struct ipc_client *directory, *delivery, *filter;
 	struct recipient_cache *recipients;
 	int spool; /* the directory */
-};
-
-/* One client, from accept to close. */
-struct connection {
-	struct smtpd *server;
-	struct role_session session;
-	int fd;
-	struct ip peer;
-	uint16_t port;
-	enum smtpd_protocol protocol;
 };
 
 /* Spool files without names, and nothing else. */
@@ -43,8 +32,7 @@ static int start(struct role_process *p, struct err *err)
 {
 	struct smtpd *s = xcalloc(1, sizeof *s);
 	char path[4096];
-	*s = (struct smtpd){ .process = p,
-		.directory = ipc_client_new(p->loop, SECONDS(30)),
+	*s = (struct smtpd){ .directory = ipc_client_new(p->loop, SECONDS(30)),
 		.delivery = ipc_client_new(p->loop, p->config->smtp.data_end_timeout),
 		.filter = ipc_client_new(p->loop, filter_timeout(p->config)) };
 	int n = snprintf(path, sizeof path, "%.*s/spool", STR_ARG(p->config->data_dir));
@@ -79,18 +67,18 @@ static int connected(struct role_process *p, str peer, int fd)
 
 static int open_spool(void *context)
 {
-	struct connection *c = context;
-	int fd = openat(c->server->spool, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : fd;
+	const struct role_client *c = context;
+	const struct smtpd *s = c->process->state;
+	return role_spool_file(s->spool);
 }
 
 static enum smtpd_admission admit(void *context, const struct ip *client)
 {
-	struct connection *c = context;
-	struct role_process *p = c->server->process;
+	const struct role_client *c = context;
+	struct role_process *p = c->process;
 	uint64_t max_total = (uint64_t)p->config->smtp.max_connections;
 	/* A mail server in front of this one brings the mail of all, from one address. */
-	uint64_t max_client = c->protocol == SMTPD_LMTP
+	uint64_t max_client = c->kind == SMTPD_LMTP
 				      ? max_total
 				      : (uint64_t)p->config->smtp.max_connections_per_ip;
 	switch (census_enter(p->census, client, max_total, max_client)) {
@@ -104,31 +92,12 @@ static enum smtpd_admission admit(void *context, const struct ip *client)
 	return SMTPD_WELCOME;
 }
 
-static void leave(void *context, const struct ip *client)
-{
-	struct connection *c = context;
-	census_leave(c->server->process->census, client);
-}
-
-static int idle(void *context, bool idle)
-{
-	struct connection *c = context;
-	return role_session_idle(c->server->process, &c->session, idle);
-}
-
 /* ── Connections ──────────────────────────────────────────────────────────────────────────── */
 
-static void serve(struct task *t, struct connection *c)
+static void serve(struct task *t, struct role_client *c, struct stream *stream)
 {
-	struct smtpd *s = c->server;
-	struct role_process *p = s->process;
-	struct stream *stream;
-	int rc = stream_open(p->loop, c->fd, &stream);
-	if (rc < 0) {
-		log_error(p->log, "a connection could not be served",
-			F_Z("error", strerrordesc_np(-rc)));
-		return;
-	}
+	struct role_process *p = c->process;
+	struct smtpd *s = p->state;
 	struct smtpd_world world = {
 		.config = config_ref(p->config),
 		.tls = p->tls ? tls_context_ref(p->tls) : NULL,
@@ -137,38 +106,20 @@ static void serve(struct task *t, struct connection *c)
 		.filter = filter_over(s->filter),
 		.open_spool = open_spool,
 		.admit = admit,
-		.leave = leave,
-		.idle = idle,
+		.leave = role_client_leave,
+		.idle = role_client_idle,
 		.context = c,
 	};
-	smtpd_session(t, &world, stream, c->protocol, &c->peer, c->port);
+	smtpd_session(t, &world, stream, (enum smtpd_protocol)c->kind, &c->peer, c->port);
 	tls_context_unref(world.tls);
 	config_unref(world.config);
-}
-
-static void run_connection(struct task *t, void *arg)
-{
-	struct connection *c = arg;
-	role_session_begin(c->server->process, &c->session, t);
-	serve(t, c);
-	role_session_end(c->server->process, &c->session);
-	free(c);
 }
 
 static void accepted(
 	struct role_process *p, str listener, int fd, const struct ip *peer, uint16_t port)
 {
-	struct connection *c = xmalloc(sizeof *c);
-	*c = (struct connection){ .server = p->state,
-		.fd = fd,
-		.peer = *peer,
-		.port = port,
-		.protocol = str_starts(listener, STR("lmtp ")) ? SMTPD_LMTP : SMTPD_SMTP };
-	if (task_start(p->loop, run_connection, c, NULL) < 0) {
-		log_error(p->log, "no memory for another connection", F_INT("client_port", port));
-		close(fd);
-		free(c);
-	}
+	role_client_start(p, fd, peer, port,
+		str_starts(listener, STR("lmtp ")) ? SMTPD_LMTP : SMTPD_SMTP, serve);
 }
 
 const struct role smtpd_role = {

@@ -4,6 +4,7 @@ decoded size of every leaf.
 A multipart without parts has one implicit part here and a text as payload there; where a message is broken in
 a way that the two read differently, and both readings are sound, it is left out by name of the difference."""
 import email
+import email.header
 import json
 import quopri
 import re
@@ -111,3 +112,97 @@ def test_real_messages(material):
             wrong.append(f"{path}\n  ours   {mine}\n  python {python}")
     assert not wrong, f"{len(wrong)} of {len(paths)}:\n" + "\n".join(wrong[:20])
     assert sum(left_out.values()) <= len(paths) // 50, left_out
+
+
+def shown(path):
+    done = subprocess.run([BINARY, "message", "show", "--json", path], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def is_text(part):
+    return part.get_content_type() in ("text/plain", "text/html")
+
+
+def python_texts(message):
+    """Of each text part what it says in the charset that its label names, or None where the label is
+    missing or wrong, so that it has to be guessed."""
+    statuses = [inner for part in message.walk() if part.get_content_type() == "message/delivery-status"
+                for inner in part.get_payload()]  # to Python a multipart, to IMAP a leaf
+    for part in message.walk():
+        if part.is_multipart() or not is_text(part) or part in statuses:
+            continue
+        raw, charset = decoded(part), str(part.get_content_charset("us-ascii"))
+        if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+            yield None
+            continue
+        # What mail readers take the labels for (WHATWG Encoding).
+        charset = {"iso-8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949",
+                   "euc-kr": "cp949", "shift_jis": "cp932"}.get(charset, charset)
+        try:
+            text = raw.decode(charset)
+            guessed = charset in ("cp1252", "iso-8859-15") and not raw.isascii() and raw.decode("utf-8")
+            yield None if guessed else text
+        except LookupError:
+            yield None
+        except UnicodeDecodeError:
+            # Not UTF-8 after all, under a single-byte label: then the label holds.
+            try:
+                yield raw.decode(charset)
+            except UnicodeDecodeError:
+                yield None
+
+
+def test_real_texts(material):
+    left_out, compared, wrong = {}, 0, []
+    paths = corpus.messages(material, SAMPLE)
+    for path in paths:
+        message = email.message_from_string(path.read_bytes().decode("latin-1"))
+        reason = known_difference(message)
+        mine = [text["source"] for text in shown(path)["texts"]]
+        python = list(python_texts(message))
+        if len(mine) != len(python):
+            reason = reason or ("a multipart without parts" if len(mine) > len(python) else None)
+            if reason:
+                left_out[reason] = left_out.get(reason, 0) + 1
+            else:
+                wrong.append(f"{path}: {len(mine)} texts, {len(python)} to Python")
+            continue
+        for ours_, theirs_ in zip(mine, python):
+            if theirs_ is None:
+                left_out["charset"] = left_out.get("charset", 0) + 1
+            elif ours_ != theirs_ and not reason:
+                wrong.append(f"{path}\n  ours   {ours_[:200]!r}\n  python {theirs_[:200]!r}")
+            else:
+                compared += 1
+    assert not wrong, f"{len(wrong)} of {len(paths)}:\n" + "\n".join(wrong[:20])
+    assert compared > len(paths) // 2
+    assert sum(left_out.values()) <= compared // 5, left_out
+
+
+def python_name(part):
+    """As a reader's program uses it: without folders, and dots or spaces at its end."""
+    name = part.get_filename()
+    if name is None:
+        return None
+    name = str(email.header.make_header(email.header.decode_header(name)))
+    name = re.sub(r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]", "", name)
+    return re.split(r"[/\\]", name.strip(" \t\r\n").rstrip(". "))[-1]
+
+
+def test_real_attachment_names(material):
+    compared, wrong = 0, []
+    paths = [path for path in corpus.messages(material, 6000)
+             if b"name" in path.read_bytes() and b"ultipart/" in path.read_bytes()][:SAMPLE]
+    for path in paths:
+        message = email.message_from_bytes(path.read_bytes())
+        if known_difference(message):
+            continue
+        python = [python_name(part) for part in message.walk() if not part.is_multipart()]
+        python = sorted(name for name in python if name)
+        mine = sorted(a["name"] for a in shown(path)["attachments"] if a["name"])
+        compared += len(python)
+        if mine != python:
+            wrong.append(f"{path}\n  ours   {mine}\n  python {python}")
+    assert not wrong, f"{len(wrong)} of {len(paths)}:\n" + "\n".join(wrong[:20])
+    assert compared > 30
