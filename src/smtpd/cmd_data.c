@@ -63,7 +63,7 @@ static void format_trace(
 static int summarise(struct incoming *in, struct arena *a, struct mail_summary *out)
 {
 	if (incoming_in_memory(in)) {
-		mail_summary(a, buf_str(&in->unwritten), out);
+		mail_summary_stored(a, buf_str(&in->unwritten), out);
 		return 0;
 	}
 	int rc = incoming_flush(in);
@@ -72,7 +72,7 @@ static int summarise(struct incoming *in, struct arena *a, struct mail_summary *
 	void *p = mmap(NULL, in->size, PROT_READ, MAP_PRIVATE, in->fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	mail_summary(a, str_from(p, in->size), out);
+	mail_summary_stored(a, str_from(p, in->size), out);
 	munmap(p, in->size);
 	return 0;
 }
