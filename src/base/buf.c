@@ -72,9 +72,13 @@ void buf_printf(struct buf *b, const char *format, ...)
 	va_end(args);
 }
 
-/* What is short, nearly everything, is formatted once only. */
+/* What is short, nearly everything, is formatted once only; what is plain text, not at all. */
 void buf_vprintf(struct buf *b, const char *format, va_list args)
 {
+	if (!strchr(format, '%')) {
+		buf_add(b, str_from_z(format));
+		return;
+	}
 	char text[PRINT_SHORT];
 	va_list again;
 	va_copy(again, args);

@@ -101,7 +101,8 @@ static void printing_any_length(void **state)
 		assert_false(b.overflowed);
 		assert_int_equal(b.n, n + 1);
 		assert_int_equal(b.p[n], '7');
-		buf_printf(&b, "%d", 1);
+		buf_printf(&b, "%s", "");
+		buf_printf(&b, n % 2 ? "%s" : "y", "y");
 		assert_true(b.overflowed);
 		buf_done(&b);
 	}
