@@ -298,7 +298,7 @@ static enum smtp_bare_policy bare_policy(const struct smtpd_session *s)
 static void open_incoming(struct smtpd_session *s, enum smtp_framing framing)
 {
 	incoming_open(&s->transaction.incoming, s->world->config->smtp.max_message_size, framing,
-		bare_policy(s), s->world->open_spool, s->world->context);
+		bare_policy(s), s->world->memory, s->world->open_spool, s->world->context);
 }
 
 static bool reads_on(const struct smtpd_session *s, const struct incoming *in)
