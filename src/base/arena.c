@@ -24,7 +24,8 @@ void arena_done(struct arena *a)
 	a->used = 0;
 }
 
-void *arena_try(struct arena *a, size_t n)
+/* As arena_try(), not cleared. */
+static void *take(struct arena *a, size_t n)
 {
 	if (n > a->max || a->used > a->max - n)
 		return NULL;
@@ -40,7 +41,21 @@ void *arena_try(struct arena *a, size_t n)
 	void *p = c->bytes + c->used;
 	c->used += n;
 	a->used += n;
-	return memset(p, 0, n);
+	return p;
+}
+
+void *arena_try(struct arena *a, size_t n)
+{
+	void *p = take(a, n);
+	return p ? memset(p, 0, n) : NULL;
+}
+
+static char *take_text(struct arena *a, size_t n)
+{
+	char *p = take(a, n + 1);
+	ASSERT(p != NULL);
+	p[n] = '\0';
+	return p;
 }
 
 void *arena_alloc(struct arena *a, size_t n)
@@ -52,7 +67,7 @@ void *arena_alloc(struct arena *a, size_t n)
 
 char *arena_str_z(struct arena *a, str s)
 {
-	char *z = arena_alloc(a, s.n + 1);
+	char *z = take_text(a, s.n);
 	if (s.n)
 		memcpy(z, s.p, s.n);
 	return z;
@@ -65,7 +80,7 @@ str arena_str(struct arena *a, str s)
 
 str arena_lower(struct arena *a, str s)
 {
-	char *p = arena_alloc(a, s.n + 1);
+	char *p = take_text(a, s.n);
 	for (size_t i = 0; i < s.n; i++)
 		p[i] = ascii_lower(s.p[i]);
 	return str_from(p, s.n);
@@ -73,7 +88,7 @@ str arena_lower(struct arena *a, str s)
 
 str arena_join(struct arena *a, str head, str tail)
 {
-	char *p = arena_alloc(a, head.n + tail.n + 1);
+	char *p = take_text(a, head.n + tail.n);
 	if (head.n)
 		memcpy(p, head.p, head.n);
 	if (tail.n)
@@ -88,7 +103,7 @@ str arena_printf(struct arena *a, const char *format, ...)
 	va_copy(again, args);
 	int n = vsnprintf(NULL, 0, format, args);
 	ASSERT(n >= 0);
-	char *z = arena_alloc(a, (size_t)n + 1);
+	char *z = take_text(a, (size_t)n);
 	vsnprintf(z, (size_t)n + 1, format, again);
 	va_end(again);
 	va_end(args);

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Most buffers live shortly and hold a line or a few: a reply, a log line, a header field. */
+enum { CAP_FIRST = 256, PRINT_SHORT = 256 };
+
 void buf_done(struct buf *b)
 {
 	free(b->p);
@@ -22,7 +25,7 @@ char *buf_reserve(struct buf *b, size_t n)
 		return NULL;
 	}
 	if (n > b->cap - b->n) {
-		size_t cap = MAX(b->cap * 2, MAX(b->n + n, (size_t)64));
+		size_t cap = MAX(b->cap * 2, MAX(b->n + n, (size_t)CAP_FIRST));
 		b->cap = MIN(cap, b->max);
 		b->p = xrealloc(b->p, b->cap);
 	}
@@ -54,6 +57,13 @@ void buf_add_u64(struct buf *b, uint64_t value)
 	buf_add(b, str_from(digits + at, sizeof digits - at));
 }
 
+void buf_add_i64(struct buf *b, int64_t value)
+{
+	if (value < 0)
+		buf_add_char(b, '-');
+	buf_add_u64(b, value < 0 ? -(uint64_t)value : (uint64_t)value);
+}
+
 void buf_printf(struct buf *b, const char *format, ...)
 {
 	va_list args;
@@ -62,11 +72,22 @@ void buf_printf(struct buf *b, const char *format, ...)
 	va_end(args);
 }
 
+/* What is short, nearly everything, is formatted once only; what is plain text, not at all. */
 void buf_vprintf(struct buf *b, const char *format, va_list args)
 {
+	if (!strchr(format, '%')) {
+		buf_add(b, str_from_z(format));
+		return;
+	}
+	char text[PRINT_SHORT];
 	va_list again;
 	va_copy(again, args);
-	int n = vsnprintf(NULL, 0, format, args);
+	int n = vsnprintf(text, sizeof text, format, args);
+	if (n >= 0 && n < PRINT_SHORT) {
+		buf_add(b, str_from(text, (size_t)n));
+		va_end(again);
+		return;
+	}
 	/* vsnprintf writes a closing NUL, for which room is needed and then not counted. */
 	size_t max = b->max;
 	b->max = max < SIZE_MAX ? max + 1 : max;

@@ -35,6 +35,7 @@ char *buf_reserve(struct buf *b, size_t n);
 void buf_add(struct buf *b, str s);
 void buf_add_char(struct buf *b, char c);
 void buf_add_u64(struct buf *b, uint64_t value); /* in decimal */
+void buf_add_i64(struct buf *b, int64_t value);
 void buf_printf(struct buf *b, const char *format, ...) PRINTF(2, 3);
 void buf_vprintf(struct buf *b, const char *format, va_list args) PRINTF(2, 0);
 

@@ -63,7 +63,10 @@ static void numbers(void **state)
 	buf_add_u64(&b, 1234567890);
 	buf_add_char(&b, ' ');
 	buf_add_u64(&b, UINT64_MAX);
-	assert_true(str_equal(buf_str(&b), STR("0 1234567890 18446744073709551615")));
+	buf_add_char(&b, ' ');
+	buf_add_i64(&b, INT64_MIN);
+	assert_true(str_equal(
+		buf_str(&b), STR("0 1234567890 18446744073709551615 -9223372036854775808")));
 	buf_done(&b);
 }
 
@@ -88,6 +91,23 @@ static void printing(void **state)
 	buf_done(&b);
 }
 
+/* Short and long texts are formatted in different ways. */
+static void printing_any_length(void **state)
+{
+	for (int n = 1; n < 1000; n++) {
+		struct buf b = BUF_INIT((size_t)n + 1);
+		buf_add_char(&b, 'x');
+		buf_printf(&b, "%0*d", n, 7);
+		assert_false(b.overflowed);
+		assert_int_equal(b.n, n + 1);
+		assert_int_equal(b.p[n], '7');
+		buf_printf(&b, "%s", "");
+		buf_printf(&b, n % 2 ? "%s" : "y", "y");
+		assert_true(b.overflowed);
+		buf_done(&b);
+	}
+}
+
 static void consuming(void **state)
 {
 	struct buf b = BUF_INIT(100);
@@ -110,6 +130,7 @@ int main(void)
 		cmocka_unit_test(nothing_needs_no_memory),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(printing),
+		cmocka_unit_test(printing_any_length),
 		cmocka_unit_test(consuming),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,17 +149,10 @@ void json_str_max(struct json *j, const char *name, str value, size_t max)
 	buf_add_char(j->out, '"');
 }
 
-static void add_i64(struct buf *out, int64_t value)
-{
-	if (value < 0)
-		buf_add_char(out, '-');
-	buf_add_u64(out, value < 0 ? -(uint64_t)value : (uint64_t)value);
-}
-
 void json_i64(struct json *j, const char *name, int64_t value)
 {
 	begin(j, name);
-	add_i64(j->out, value);
+	buf_add_i64(j->out, value);
 }
 
 void json_bool(struct json *j, const char *name, bool value)

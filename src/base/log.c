@@ -45,10 +45,12 @@ static void add_quoted(struct buf *b, str s)
 static void add_fields(struct buf *b, bool json, const struct log_field *fields, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		buf_printf(b, json ? ",\"%s\":" : " %s=", fields[i].key);
+		buf_add(b, json ? STR(",\"") : STR(" "));
+		buf_add(b, str_from_z(fields[i].key));
+		buf_add(b, json ? STR("\":") : STR("="));
 		str text = str_first(fields[i].text, VALUE_MAX);
 		if (fields[i].is_number)
-			buf_printf(b, "%lld", (long long)fields[i].number);
+			buf_add_i64(b, fields[i].number);
 		else if (!json && plain(text))
 			buf_add(b, text);
 		else

@@ -13,6 +13,10 @@ enum { KEEP_OPEN = 32 };
 enum { DELIVERIES_MAX = 500 };
 #define CHANGED_TIMEOUT SECONDS(10)
 
+/* A commit costs as much as a dozen messages in it. Where messages come together, and fewer wait
+ * than were just committed, the others are on their way: they get so long to arrive. */
+#define GATHER MILLISECONDS(1)
+
 /* A process that shows mailboxes hears of changes at once, and then no more often than this. */
 #define TELL_INTERVAL MILLISECONDS(10)
 
@@ -45,6 +49,7 @@ struct inbox {
 	struct delivery *owner;
 	uint64_t account;
 	struct pending *first, **last;
+	size_t waiting;
 };
 
 /* ── Telling who shows mailboxes ──────────────────────────────────────────────────────────── */
@@ -190,6 +195,7 @@ static void write_batch(struct task *t, struct inbox *in)
 	for (p = first; p && n < d->max_batch; p = p->next)
 		n++;
 	in->first = p;
+	in->waiting -= n;
 	if (!p)
 		in->last = &in->first;
 
@@ -221,7 +227,10 @@ static void write_inbox(struct task *t, void *arg)
 	struct inbox *in = arg;
 	while (in->first) {
 		(void)!task_yield(t); /* what has reached the socket by now comes along */
+		size_t n = MIN(in->waiting, in->owner->max_batch);
 		write_batch(t, in);
+		if (n > 1 && in->waiting < n)
+			(void)!task_sleep(t, GATHER);
 	}
 	map_remove(&in->owner->inboxes, MAP_KEY(in->account));
 	free(in);
@@ -245,6 +254,7 @@ static int enqueue(struct delivery *d, uint64_t account, struct pending *p)
 	p->next = NULL;
 	*in->last = p;
 	in->last = &p->next;
+	in->waiting++;
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "filter/filter_role.h"
 
 #include "filter/filter.h"
+#include "resolver/lookup_cache.h"
 #include "resolver/resolver_dns.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ static void sandbox(const struct config *config, struct sandbox *out)
 struct filter_process {
 	struct filter filter; /* first: it is what the calls are answered with */
 	struct ipc_client *resolver;
+	struct lookup_cache *lookups;
 };
 
 /* Twice the time that is meant for one half: the message's, where the envelope is done again. */
@@ -29,7 +31,7 @@ static void with_dns(
 	void *context, struct task *t, void (*fn)(const struct dns *dns, void *arg), void *arg)
 {
 	struct filter_process *f = context;
-	struct resolver_calls calls = resolver_over(f->resolver);
+	struct resolver_calls calls = lookup_cache_calls(f->lookups);
 	struct resolver_asker asker = { .t = t,
 		.calls = &calls,
 		.deadline = task_deadline(t, 2 * f->filter.config->filter.timeout) };
@@ -46,15 +48,18 @@ static int start(struct role_process *p, struct err *err)
 		.with_dns = with_dns,
 		.context = f };
 	f->resolver = ipc_client_new(p->loop, RESOLVER_TIMEOUT);
+	f->lookups = lookup_cache_new(resolver_over(f->resolver));
 	p->state = f;
 	return 0;
 }
 
-/* Messages that are being judged keep the rules that they began with. */
+/* Messages that are being judged keep the rules that they began with. The resolver has had the new
+ * configuration before. */
 static void reconfigured(struct role_process *p)
 {
 	struct filter_process *f = p->state;
 	f->filter.config = p->config;
+	lookup_cache_clear(f->lookups);
 }
 
 static int connected(struct role_process *p, str peer, int fd)

@@ -18,8 +18,9 @@ struct outgoing {
 	struct outgoing *next;
 	size_t fd_count;
 	int fds[IPC_FDS_MAX]; /* owned */
-	size_t size, sent;
-	char bytes[];
+	struct header header;
+	struct buf payload;
+	size_t sent; /* of both */
 };
 
 struct ipc_channel {
@@ -50,7 +51,26 @@ static void drop_first(struct ipc_channel *c)
 		c->last = &c->first;
 	for (size_t i = 0; i < o->fd_count; i++)
 		close_fd(&o->fds[i]);
+	buf_done(&o->payload);
 	free(o);
+}
+
+static size_t size_of(const struct outgoing *o)
+{
+	return sizeof o->header + o->payload.n;
+}
+
+/* What is left of it to be sent, in up to two pieces; how many. */
+static size_t pieces_of(struct outgoing *o, struct iovec out[2])
+{
+	size_t n = 0;
+	if (o->sent < sizeof o->header)
+		out[n++] =
+			(struct iovec){ (char *)&o->header + o->sent, sizeof o->header - o->sent };
+	size_t of_payload = o->sent - MIN(o->sent, sizeof o->header);
+	if (of_payload < o->payload.n)
+		out[n++] = (struct iovec){ o->payload.p + of_payload, o->payload.n - of_payload };
+	return n;
 }
 
 /* As many frames as one call takes. Descriptors go with the first byte of their frame, so a frame
@@ -59,10 +79,10 @@ static ssize_t send_some(struct ipc_channel *c)
 {
 	struct iovec iov[VECTORS];
 	size_t n = 0;
-	for (struct outgoing *o = c->first; o && n < VECTORS; o = o->next) {
+	for (struct outgoing *o = c->first; o && n + 2 <= VECTORS; o = o->next) {
 		if (n > 0 && o->fd_count)
 			break;
-		iov[n++] = (struct iovec){ o->bytes + o->sent, o->size - o->sent };
+		n += pieces_of(o, iov + n);
 	}
 	union {
 		struct cmsghdr header;
@@ -93,10 +113,10 @@ static int flush(struct ipc_channel *c)
 			return (int)n;
 		while (n > 0) {
 			struct outgoing *o = c->first;
-			size_t part = MIN((size_t)n, o->size - o->sent);
+			size_t part = MIN((size_t)n, size_of(o) - o->sent);
 			o->sent += part;
 			n -= (ssize_t)part;
-			if (o->sent == o->size)
+			if (o->sent == size_of(o))
 				drop_first(c);
 		}
 	}
@@ -119,14 +139,12 @@ int ipc_channel_send(
 	struct ipc_channel *c, uint16_t call, uint64_t sequence, struct ipc_writer *writer)
 {
 	int rc = writer->bytes.overflowed ? -EMSGSIZE : c->stopping ? -ECONNRESET : 0;
-	size_t n = writer->bytes.n;
 	if (rc == 0) {
-		struct outgoing *o = xmalloc(sizeof *o + sizeof(struct header) + n);
-		*o = (struct outgoing){ .size = sizeof(struct header) + n };
-		struct header h = { (uint32_t)n, call, (uint16_t)writer->fd_count, sequence };
-		memcpy(o->bytes, &h, sizeof h);
-		if (n)
-			memcpy(o->bytes + sizeof h, writer->bytes.p, n);
+		struct outgoing *o = xmalloc(sizeof *o);
+		*o = (struct outgoing){ .payload = writer->bytes,
+			.header = { (uint32_t)writer->bytes.n, call, (uint16_t)writer->fd_count,
+				sequence } };
+		writer->bytes = BUF_INIT(writer->bytes.max);
 		*c->last = o;
 		c->last = &o->next;
 		for (; o->fd_count < writer->fd_count && rc == 0; o->fd_count++) {

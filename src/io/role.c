@@ -339,7 +339,7 @@ int role_main(const struct role *role)
 	mallopt(M_ARENA_MAX, 2);   /* pool threads work in turn: arenas for each cost memory */
 	/* Buffers of a message come and go: not each time to the kernel and back. */
 	mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
-	mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
 	p.loop = loop_new(&internal.log);
 	if (ipc_serve(p.loop, ROLE_CONTROL_FD, &role_service, &ops, &p, supervisor_gone) < 0)
 		return 1;

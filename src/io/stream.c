@@ -30,7 +30,8 @@ static ssize_t socket_read(struct stream *s, void *p, size_t n, enum watch_direc
 static ssize_t socket_write(struct stream *s, const void *p, size_t n, enum watch_direction *wants)
 {
 	*wants = WATCH_WRITE;
-	ssize_t put = send(s->fd, p, n, MSG_NOSIGNAL);
+	/* The last words and the end of the connection go into one segment. */
+	ssize_t put = send(s->fd, p, n, MSG_NOSIGNAL | (s->finishing ? MSG_MORE : 0));
 	return put < 0 ? -errno : put;
 }
 
@@ -103,6 +104,7 @@ void stream_close(struct stream *s)
 void stream_finish(struct task *t, struct stream *s, bool peer_is_done)
 {
 	s->write_timeout = MIN(s->write_timeout, FINISH_TIMEOUT);
+	s->finishing = true;
 	if (stream_flush(t, s) == 0 && s->transport->goodbye)
 		s->transport->goodbye(s);
 	if (!peer_is_done && s->write_error == 0 && s->transport->linger)

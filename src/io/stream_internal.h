@@ -30,8 +30,9 @@ struct stream {
 	size_t in_start, in_end, in_cap;
 	struct buf out;
 	int write_error;
-	bool drained; /* the last read took all there was: wait before the next one */
-	bool ended;   /* the peer's last byte was read */
+	bool drained;   /* the last read took all there was: wait before the next one */
+	bool ended;     /* the peer's last byte was read */
+	bool finishing; /* what is written now is the last */
 	int64_t write_timeout;
 	struct event *interrupt; /* of stream_wait() */
 };

@@ -110,7 +110,6 @@ static void summarize_fields(struct arena *a, str message, struct mail_summary *
 {
 	str fields[FIELD_COUNT];
 	collect(message, fields);
-	out->date_valid = date_parse(fields[DATE], &out->date);
 	out->subject = decoded(a, fields[SUBJECT]);
 	out->subject_base = subject_base(out->subject);
 	out->message_id = ids(a, fields[MESSAGE_ID]);
@@ -159,24 +158,35 @@ static str structure(struct arena *a, const struct mime_tree *tree, bool extende
 	return arena_str(a, buf_str(&b));
 }
 
-static void summarize_parts(struct arena *a, str message, struct mail_summary *out)
+static void summarize(
+	struct arena *a, str message, const struct mime_tree *tree, struct mail_summary *out)
+{
+	struct buf envelope CLEANUP(buf_done) = BUF_INIT(STRUCTURE_ENVELOPE_MAX);
+	str fields[FIELD_COUNT];
+	*out = (struct mail_summary){ 0 };
+	mail_envelope_format(&envelope, message);
+	ASSERT(!envelope.overflowed);
+	out->envelope = arena_str(a, buf_str(&envelope));
+	collect(message, fields);
+	out->date_valid = date_parse(fields[DATE], &out->date);
+	out->body = structure(a, tree, false);
+	out->bodystructure = structure(a, tree, true);
+}
+
+void mail_summary_stored(struct arena *a, str message, struct mail_summary *out)
 {
 	struct mime_tree tree CLEANUP(mime_done);
 	mime_parse(message, MIME_LIMITS, &tree);
-	out->header_size = tree.parts[0].header.n;
-	out->body_lines = tree.parts[0].lines;
-	out->has_attachment = has_attachment(&tree);
-	out->body = structure(a, &tree, false);
-	out->bodystructure = structure(a, &tree, true);
+	summarize(a, message, &tree, out);
 }
 
 void mail_summary(struct arena *a, str message, struct mail_summary *out)
 {
-	*out = (struct mail_summary){ 0 };
-	struct buf envelope CLEANUP(buf_done) = BUF_INIT(STRUCTURE_ENVELOPE_MAX);
-	mail_envelope_format(&envelope, message);
-	ASSERT(!envelope.overflowed);
-	out->envelope = arena_str(a, buf_str(&envelope));
+	struct mime_tree tree CLEANUP(mime_done);
+	mime_parse(message, MIME_LIMITS, &tree);
+	summarize(a, message, &tree, out);
 	summarize_fields(a, message, out);
-	summarize_parts(a, message, out);
+	out->header_size = tree.parts[0].header.n;
+	out->body_lines = tree.parts[0].lines;
+	out->has_attachment = has_attachment(&tree);
 }

@@ -38,3 +38,6 @@ struct mail_summary {
 
 /* Never fails; everything is copied into the arena, whose maximum is SUMMARY_ARENA_MAX or more. */
 void mail_summary(struct arena *a, str message, struct mail_summary *out);
+
+/* Only what the store keeps, envelope to date_valid; the rest is empty. */
+void mail_summary_stored(struct arena *a, str message, struct mail_summary *out);

@@ -43,6 +43,13 @@ static void test_message(void **state)
 	assert_int_equal(s.body_lines, 7);
 	assert_true(s.has_attachment);
 	assert_null(check_envelope_text(s.envelope));
+	struct mail_summary stored;
+	mail_summary_stored(&a, message, &stored);
+	assert_true(str_equal(stored.envelope, s.envelope));
+	assert_true(str_equal(stored.body, s.body));
+	assert_true(str_equal(stored.bodystructure, s.bodystructure));
+	assert_true(stored.date_valid);
+	assert_int_equal(stored.date.seconds, s.date.seconds);
 	assert_null(check_body_text(s.body, false));
 	assert_null(check_body_text(s.bodystructure, true));
 	for (size_t n = 0; n < message.n; n++) {

@@ -182,7 +182,7 @@ static void summarise(void *arg)
 	if (x->fd >= 0)
 		x->error = message_map(x->fd, x->what->message.size, &text);
 	if (x->error == 0)
-		mail_summary(&x->arena, x->fd < 0 ? buf_str(&x->memory) : text, &x->summary);
+		mail_summary_stored(&x->arena, x->fd < 0 ? buf_str(&x->memory) : text, &x->summary);
 	message_unmap(text);
 }
 

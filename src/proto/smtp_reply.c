@@ -31,16 +31,29 @@ static void add_clean(str s, bool utf8, struct buf *out)
 	out->n += s.n;
 }
 
-static size_t format_status(struct smtp_status status, char *out, size_t size)
+enum { STATUS_MAX = 3 * 5 + 2 };
+
+static char *put_number(char *at, unsigned value)
+{
+	char digits[10];
+	size_t n = 0;
+	do
+		digits[n++] = (char)('0' + value % 10);
+	while (value /= 10);
+	while (n)
+		*at++ = digits[--n];
+	return at;
+}
+
+static size_t format_status(struct smtp_status status, char out[STATUS_MAX])
 {
 	if (status.klass == 0)
 		return 0;
-	struct buf b = BUF_INIT(size);
-	buf_printf(&b, "%u.%u.%u", status.klass, status.subject, status.detail);
-	size_t n = b.n;
-	memcpy(out, b.p, n);
-	buf_done(&b);
-	return n;
+	char *at = put_number(out, status.klass);
+	*at++ = '.';
+	at = put_number(at, status.subject);
+	*at++ = '.';
+	return (size_t)(put_number(at, status.detail) - out);
 }
 
 /* The next line of the text, CRLF or LF removed. */
@@ -76,10 +89,10 @@ static void write_line(const struct writer *w, str text, bool last)
 void smtp_reply_format(const struct smtp_reply *reply, struct buf *out)
 {
 	ASSERT(reply->code >= 200 && reply->code <= 599);
-	char status[24];
+	char status[STATUS_MAX];
 	struct writer w = { .out = out,
 		.code = reply->code,
-		.status = { status, format_status(reply->status, status, sizeof status) },
+		.status = { status, format_status(reply->status, status) },
 		.utf8 = reply->utf8 && utf8_valid(reply->text) };
 	size_t max = SMTP_REPLY_LINE_MAX - strlen("250-") - w.status.n - strlen(" \r\n");
 	str rest = reply->text;

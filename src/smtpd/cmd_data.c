@@ -63,7 +63,7 @@ static void format_trace(
 static int summarise(struct incoming *in, struct arena *a, struct mail_summary *out)
 {
 	if (incoming_in_memory(in)) {
-		mail_summary(a, buf_str(&in->unwritten), out);
+		mail_summary_stored(a, buf_str(&in->unwritten), out);
 		return 0;
 	}
 	int rc = incoming_flush(in);
@@ -72,7 +72,7 @@ static int summarise(struct incoming *in, struct arena *a, struct mail_summary *
 	void *p = mmap(NULL, in->size, PROT_READ, MAP_PRIVATE, in->fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	mail_summary(a, str_from(p, in->size), out);
+	mail_summary_stored(a, str_from(p, in->size), out);
 	munmap(p, in->size);
 	return 0;
 }
@@ -298,7 +298,7 @@ static enum smtp_bare_policy bare_policy(const struct smtpd_session *s)
 static void open_incoming(struct smtpd_session *s, enum smtp_framing framing)
 {
 	incoming_open(&s->transaction.incoming, s->world->config->smtp.max_message_size, framing,
-		bare_policy(s), s->world->open_spool, s->world->context);
+		bare_policy(s), s->world->memory, s->world->open_spool, s->world->context);
 }
 
 static bool reads_on(const struct smtpd_session *s, const struct incoming *in)

@@ -4,16 +4,32 @@
 #include <unistd.h>
 
 void incoming_open(struct incoming *in, uint64_t max, enum smtp_framing framing,
-	enum smtp_bare_policy policy, int (*open_spool)(void *context), void *context)
+	enum smtp_bare_policy policy, size_t *memory, int (*open_spool)(void *context),
+	void *context)
 {
 	*in = (struct incoming){ .open = true,
 		.fd = -1,
 		.max = max,
 		.unwritten = BUF_INIT(INCOMING_MEMORY),
+		.memory = memory,
 		.open_spool = open_spool,
 		.context = context };
 	smtp_data_init(&in->data, framing, policy);
 	smtp_trace_scan_init(&in->trace);
+}
+
+static bool is_large(const struct incoming *in)
+{
+	return in->unwritten.max > INCOMING_MEMORY;
+}
+
+/* Frees what is in memory, and gives back what was taken for it. */
+static void leave_memory(struct incoming *in)
+{
+	buf_done(&in->unwritten);
+	if (is_large(in))
+		*in->memory += INCOMING_LARGE;
+	in->unwritten.max = INCOMING_MEMORY;
 }
 
 void incoming_close(struct incoming *in)
@@ -21,7 +37,7 @@ void incoming_close(struct incoming *in)
 	if (!in->open)
 		return;
 	close_fd(&in->fd);
-	buf_done(&in->unwritten);
+	leave_memory(in);
 	in->open = false;
 }
 
@@ -60,6 +76,22 @@ static void spill(struct incoming *in)
 		take_fd(in, in->open_spool(in->context));
 	write_all(in, buf_str(&in->unwritten));
 	buf_clear(&in->unwritten);
+	if (is_large(in))
+		leave_memory(in);
+}
+
+/* Whether n more bytes fit into the memory, which is enlarged if it may be. */
+static bool has_room(struct incoming *in, size_t n)
+{
+	size_t size = in->unwritten.n + n;
+	if (size <= in->unwritten.max)
+		return true;
+	if (in->fd >= 0 || is_large(in) || size > INCOMING_LARGE || !in->memory ||
+		*in->memory < INCOMING_LARGE)
+		return false;
+	*in->memory -= INCOMING_LARGE;
+	in->unwritten.max = INCOMING_LARGE;
+	return true;
 }
 
 static void keep(struct incoming *in, str span)
@@ -69,9 +101,9 @@ static void keep(struct incoming *in, str span)
 		smtp_trace_scan_feed(&in->trace, span);
 	if (incoming_too_large(in) || in->error)
 		return;
-	if (in->unwritten.n + span.n > INCOMING_MEMORY)
+	if (!has_room(in, span.n))
 		spill(in);
-	if (span.n > INCOMING_MEMORY)
+	if (span.n > in->unwritten.max)
 		write_all(in, span);
 	else
 		buf_add(&in->unwritten, span);

@@ -2,7 +2,8 @@
  * incoming.h: a message on its way in: from the wire to a spool file, checked as it passes.
  *
  * Up to INCOMING_MEMORY bytes it stays in memory, and travels to delivery within the call; a file,
- * even a memfd, costs more than all else that a small message needs.
+ * even a memfd, costs more than all else that a small message needs. Larger ones, up to
+ * INCOMING_LARGE bytes, do so while the process has memory left for them.
  *
  * Whatever goes wrong, the message is read to its end, because only there can it be refused; from
  * then on its bytes are dropped.
@@ -22,15 +23,18 @@ struct incoming {
 	struct smtp_data data;
 	struct smtp_trace_scan trace;
 	struct buf unwritten;
+	size_t *memory;                   /* as given to incoming_open() */
 	int (*open_spool)(void *context); /* a new file without a name, or -errno */
 	void *context;
 };
 
-enum { INCOMING_MEMORY = 64 * 1024 };
+enum { INCOMING_MEMORY = 64 * 1024, INCOMING_LARGE = 256 * 1024 };
 
-/* A struct of zeros is one that is not open. */
+/* memory: what is left for messages beyond INCOMING_MEMORY, each of which takes INCOMING_LARGE
+ * until it is closed or has a file; NULL: nothing. A struct of zeros is one that is not open. */
 void incoming_open(struct incoming *in, uint64_t max, enum smtp_framing framing,
-	enum smtp_bare_policy policy, int (*open_spool)(void *context), void *context);
+	enum smtp_bare_policy policy, size_t *memory, int (*open_spool)(void *context),
+	void *context);
 void incoming_close(struct incoming *in);
 
 /* Takes from the front of *bytes what belongs to the message: all of it, or up to the end of DATA

@@ -78,7 +78,7 @@ static void chunks_of_any_size_are_kept_whole(void **state)
 		for (size_t j = 0; j < ARRAY_LEN(pieces); j++) {
 			struct spool spool = memory_spool();
 			struct incoming in;
-			incoming_open(&in, 1 << 20, SMTP_FRAMING_CHUNK, SMTP_BARE_REFUSE,
+			incoming_open(&in, 1 << 20, SMTP_FRAMING_CHUNK, SMTP_BARE_REFUSE, NULL,
 				open_spool, &spool);
 			feed(&in, str_from(p, sizes[i]), pieces[j]);
 			incoming_finish_chunks(&in);
@@ -92,13 +92,72 @@ static void chunks_of_any_size_are_kept_whole(void **state)
 	}
 }
 
+/* What a message beyond INCOMING_MEMORY does with this much memory. */
+static void large_one(size_t size, size_t piece, size_t memory)
+{
+	char *p = text(size);
+	struct spool spool = memory_spool();
+	struct incoming in;
+	size_t left = memory;
+	bool in_memory =
+		size <= INCOMING_MEMORY || (size <= INCOMING_LARGE && memory >= INCOMING_LARGE);
+	incoming_open(
+		&in, 1 << 20, SMTP_FRAMING_CHUNK, SMTP_BARE_REFUSE, &left, open_spool, &spool);
+	feed(&in, str_from(p, size), piece);
+	incoming_finish_chunks(&in);
+	assert_int_equal(spool.asked, !in_memory);
+	assert_int_equal(incoming_in_memory(&in), in_memory);
+	bool taken = in_memory && size > INCOMING_MEMORY;
+	assert_int_equal(left, memory - (taken ? INCOMING_LARGE : 0));
+	assert_holds(&in, str_from(p, size));
+	incoming_close(&in);
+	incoming_close(&in);
+	assert_int_equal(left, memory);
+	close(spool.fd);
+	free(p);
+}
+
+static void large_ones_stay_in_memory_while_there_is_some(void **state)
+{
+	static const size_t sizes[] = { INCOMING_MEMORY, INCOMING_MEMORY + 1, 100000,
+		INCOMING_LARGE, INCOMING_LARGE + 1, 400000 };
+	static const size_t pieces[] = { 999, INCOMING_MEMORY, 150000, 1000000 };
+	static const size_t memories[] = { 0, INCOMING_LARGE - 1, INCOMING_LARGE,
+		3 * INCOMING_LARGE };
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+		for (size_t j = 0; j < ARRAY_LEN(pieces); j++)
+			for (size_t k = 0; k < ARRAY_LEN(memories); k++)
+				large_one(sizes[i], pieces[j], memories[k]);
+}
+
+static void memory_is_shared(void **state)
+{
+	char *p = text(100000);
+	size_t left = 2 * INCOMING_LARGE;
+	struct spool spool = memory_spool();
+	struct incoming in[3];
+	for (size_t i = 0; i < ARRAY_LEN(in); i++) {
+		incoming_open(&in[i], 1 << 20, SMTP_FRAMING_CHUNK, SMTP_BARE_REFUSE, &left,
+			open_spool, &spool);
+		feed(&in[i], str_from(p, 100000), 5000);
+		assert_int_equal(spool.asked, i == 2);
+	}
+	assert_int_equal(left, 0);
+	for (size_t i = 0; i < ARRAY_LEN(in); i++)
+		incoming_close(&in[i]);
+	assert_int_equal(left, 2 * INCOMING_LARGE);
+	close(spool.fd);
+	free(p);
+}
+
 static void a_split_anywhere_changes_nothing(void **state)
 {
 	static const char raw[] = "a: b\r\n\r\n..x\r\n.y\r\n\r\n.\r\nNOOP\r\n";
 	for (size_t at = 0; at < sizeof raw; at++) {
 		struct spool spool = memory_spool();
 		struct incoming in;
-		incoming_open(&in, 1000, SMTP_FRAMING_DOT, SMTP_BARE_REFUSE, open_spool, &spool);
+		incoming_open(
+			&in, 1000, SMTP_FRAMING_DOT, SMTP_BARE_REFUSE, NULL, open_spool, &spool);
 		str one = str_from(raw, at), two = str_from(raw + at, sizeof raw - 1 - at);
 		if (at == sizeof raw - 1)
 			two = STR_EMPTY;
@@ -123,7 +182,7 @@ static void the_limit_is_exact_and_what_is_beyond_is_dropped(void **state)
 		for (uint64_t n = limits[i]; n <= 2 * limits[i] + 1; n += limits[i] + 1) {
 			struct spool spool = memory_spool();
 			struct incoming in;
-			incoming_open(&in, limits[i], SMTP_FRAMING_CHUNK, SMTP_BARE_REFUSE,
+			incoming_open(&in, limits[i], SMTP_FRAMING_CHUNK, SMTP_BARE_REFUSE, NULL,
 				open_spool, &spool);
 			feed(&in, str_from(p, n), 999);
 			assert_int_equal(incoming_too_large(&in), n > limits[i]);
@@ -144,7 +203,7 @@ static void assert_fails_with(struct spool *spool, int error)
 {
 	char *p = text(200000);
 	struct incoming in;
-	incoming_open(&in, 1 << 20, SMTP_FRAMING_CHUNK, SMTP_BARE_REFUSE, open_spool, spool);
+	incoming_open(&in, 1 << 20, SMTP_FRAMING_CHUNK, SMTP_BARE_REFUSE, NULL, open_spool, spool);
 	feed(&in, str_from(p, 200000), 1000);
 	incoming_finish_chunks(&in);
 	assert_int_equal(in.size, 200000);
@@ -174,6 +233,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chunks_of_any_size_are_kept_whole),
+		cmocka_unit_test(large_ones_stay_in_memory_while_there_is_some),
+		cmocka_unit_test(memory_is_shared),
 		cmocka_unit_test(a_split_anywhere_changes_nothing),
 		cmocka_unit_test(the_limit_is_exact_and_what_is_beyond_is_dropped),
 		cmocka_unit_test(errors_of_the_file_stick),

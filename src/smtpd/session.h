@@ -22,6 +22,7 @@ struct smtpd_world {
 	struct directory_calls directory;
 	struct delivery_calls delivery;
 	struct filter_calls filter;
+	size_t *memory; /* left in the process for large messages: incoming.h; NULL: none */
 	/* A new, empty file without a name for a message; or -errno. */
 	int (*open_spool)(void *context);
 	/* Counts the client in, once its address is known; counted out by leave(). */

@@ -1,5 +1,6 @@
 #include "smtpd/smtpd_role.h"
 
+#include "smtpd/incoming.h"
 #include "smtpd/recipient_cache.h"
 #include "smtpd/session.h"
 
@@ -9,10 +10,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Of each smtpd process: 128 such messages at a time; others go into files. */
+enum { LARGE_MEMORY = 128 * INCOMING_LARGE };
+
 struct smtpd {
 	struct ipc_client *directory, *delivery, *filter;
 	struct recipient_cache *recipients;
-	int spool; /* the directory */
+	size_t memory; /* left for large messages */
+	int spool;     /* the directory */
 };
 
 /* Spool files without names, and nothing else. */
@@ -34,7 +39,8 @@ static int start(struct role_process *p, struct err *err)
 	char path[4096];
 	*s = (struct smtpd){ .directory = ipc_client_new(p->loop, SECONDS(30)),
 		.delivery = ipc_client_new(p->loop, p->config->smtp.data_end_timeout),
-		.filter = ipc_client_new(p->loop, filter_timeout(p->config)) };
+		.filter = ipc_client_new(p->loop, filter_timeout(p->config)),
+		.memory = LARGE_MEMORY };
 	int n = snprintf(path, sizeof path, "%.*s/spool", STR_ARG(p->config->data_dir));
 	s->spool = n < (int)sizeof path ? open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
 	if (s->spool < 0) {
@@ -104,6 +110,7 @@ static void serve(struct task *t, struct role_client *c, struct stream *stream)
 		.directory = recipient_cache_calls(s->recipients),
 		.delivery = delivery_over(s->delivery),
 		.filter = filter_over(s->filter),
+		.memory = &s->memory,
 		.open_spool = open_spool,
 		.admit = admit,
 		.leave = role_client_leave,

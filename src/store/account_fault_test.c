@@ -364,7 +364,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-	struct fault_vfs f;
+	static struct fault_vfs f; /* SQLite keeps it */
 	fault_vfs_install(&f);
 	const struct CMUnitTest tests[] = {
 		fault_test(test_deliver),

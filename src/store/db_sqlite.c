@@ -12,6 +12,7 @@
  */
 #include "base/buf.h"
 #include "store/db_driver.h"
+#include "store/wal_vfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -176,7 +177,7 @@ static int open_handle(const char *path, bool read_only, struct db **out, struct
 	int mode = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	int rc = sqlite3_open_v2(path, &h,
 		mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
-		NULL);
+		wal_vfs());
 	if (rc == SQLITE_OK) {
 		secure(h);
 		sqlite3_busy_timeout(h, DB_BUSY_TIMEOUT_MS);
@@ -418,7 +419,11 @@ static void sqlite_rollback(struct db *db)
 
 static int sqlite_commit(struct db *db, struct err *err)
 {
+	if (db->writing)
+		wal_gather_start(sqlite_of(db)->h);
 	int r = run_cached(db, sql_commit, err);
+	if (db->writing)
+		wal_gather_end(sqlite_of(db)->h);
 	if (r < 0)
 		sqlite_rollback(db);
 	return r;

@@ -48,6 +48,7 @@ static int fault_read(sqlite3_file *file, void *out, int n, sqlite3_int64 at)
 static int fault_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
 {
 	struct fault_vfs *f = ((struct fault_file *)file)->fault;
+	f->writes++;
 	if (!file_fails(file, FAULT_WRITE))
 		return real_of(file)->pMethods->xWrite(real_of(file), bytes, n, at);
 	if (f->kind == FAULT_KIND_SHORT)

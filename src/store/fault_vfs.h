@@ -30,6 +30,7 @@ struct fault_vfs {
 	bool lasting;    /* once it has failed everything fails, else just the one */
 	long countdown;  /* fails when this reaches 0; negative: never */
 	unsigned failed; /* operations made to fail */
+	unsigned writes; /* all that were asked for; reset by who counts */
 };
 
 /* Makes it the process's default VFS, for good; it lets everything through until it is armed. */
