@@ -27,6 +27,8 @@ struct judgement {
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
 	bool has_dkim, has_arc, has_dmarc; /* evaluated */
+	struct list_batch list_batch;
+	struct list_results lists;
 
 	struct findings findings;
 	bool exempt;      /* an allow-listed domain, authenticated: no penalty of SPF and DMARC */
@@ -50,7 +52,7 @@ struct check {
 };
 
 extern const struct check check_client, check_spf, check_dkim, check_arc, check_dmarc, check_allow,
-	check_results;
+	check_results, check_lists;
 
 enum { CHECKS_MAX = 16 };
 

@@ -99,7 +99,7 @@ static void judge_one(
 	struct task *t = task_sync_new(&(struct task_sync_options){ 0 });
 	struct envelope_result envelope;
 	struct verdict verdict;
-	judge_envelope(config, dns, &message->facts, &a, &envelope);
+	judge_envelope(config, dns, NULL, &message->facts, &a, &envelope);
 	(void)judge_early(config, &message->facts, &envelope, &b);
 	judge_message(t, config, dns, message, &envelope, &b, &verdict);
 	check_verdict(&verdict, message->content);

@@ -37,6 +37,8 @@ def libconfig(value, indent=""):
         inner = indent + "\t"
         return "{\n" + "".join(
             f"{inner}{key} = {libconfig(item, inner)};\n" for key, item in value.items()) + indent + "}"
+    if isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value):
+        return "( " + ", ".join(libconfig(item, indent) for item in value) + " )"
     if isinstance(value, (list, tuple)):
         return "[ " + ", ".join(libconfig(item) for item in value) + " ]"
     if isinstance(value, (str, pathlib.Path)):
