@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "base/str.h"
+#include "base/buf.h"
 
 /* What is looked up there: bits. */
 enum config_list_kind {
@@ -76,3 +76,7 @@ enum {
 
 /* "client", "received", …: the name of one bit. */
 const char *config_list_of_name(enum config_list_of of);
+
+/* Those known by name, as comments of the sample; the section of the manual page. */
+void config_lists_write_sample(struct buf *out);
+void config_lists_write_manual(struct buf *out);

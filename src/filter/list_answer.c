@@ -63,26 +63,33 @@ static void take_reply(const struct list_question *q, const struct config_list_r
 	r->score = received ? reply->received_score : reply->score;
 }
 
-/* Each reply once, whatever number of records has it; an answer that is none of them has no label.
- */
+/* The first answer that has this meaning; answer_count: none. */
+static size_t answer_with(const struct list_question *q, const struct config_list_reply *reply)
+{
+	size_t i = 0;
+	while (i < q->answer_count && !list_reply_matches(reply, q->answers[i]))
+		i++;
+	return i;
+}
+
+/* Each reply once, in the order of the configuration: that of the answers changes from one to the
+ * next. An answer that is none of them has no label. */
 static void take_answers(const struct list_question *q, struct arena *a, struct list_results *out)
 {
-	bool told[CONFIG_LIST_REPLIES_MAX] = { false };
+	bool known[LIST_ANSWERS_MAX] = { false };
+	for (size_t k = 0; k < q->list->reply_count; k++) {
+		const struct config_list_reply *reply = &q->list->replies[k];
+		for (size_t i = 0; i < q->answer_count; i++)
+			known[i] |= list_reply_matches(reply, q->answers[i]);
+		size_t first = answer_with(q, reply);
+		struct list_result *r = first < q->answer_count ? new_result(q, a, out) : NULL;
+		if (!r)
+			continue;
+		r->answer = address_text(q->answers[first], a);
+		take_reply(q, reply, a, r);
+	}
 	for (size_t i = 0; i < q->answer_count; i++) {
-		bool known = false;
-		for (size_t k = 0; k < q->list->reply_count; k++) {
-			const struct config_list_reply *reply = &q->list->replies[k];
-			if (!list_reply_matches(reply, q->answers[i]))
-				continue;
-			known = true;
-			struct list_result *r = told[k] ? NULL : new_result(q, a, out);
-			told[k] = true;
-			if (!r)
-				continue;
-			r->answer = address_text(q->answers[i], a);
-			take_reply(q, reply, a, r);
-		}
-		struct list_result *r = known ? NULL : new_result(q, a, out);
+		struct list_result *r = known[i] ? NULL : new_result(q, a, out);
 		if (r)
 			r->answer = address_text(q->answers[i], a);
 	}
