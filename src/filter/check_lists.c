@@ -4,12 +4,14 @@
  */
 #include "filter/check.h"
 #include "filter/list_health.h"
-#include "mail/address.h"
 #include "mail/header.h"
 #include "mail/received.h"
 
-/* Fields beyond these are not read for addresses. */
-enum { ADDRESSES_MAX = 10, FIELD_MAX = 4096, EVIDENCE_THINGS = 5 };
+enum {
+	ADDRESSES_MAX = 10, /* of a field that are asked about */
+	ADDRESS_MAX = 500,
+	EVIDENCE_THINGS = 5,
+};
 
 /* ── What is asked ────────────────────────────────────────────────────────────────────────── */
 
@@ -31,21 +33,32 @@ static void add_received(struct judgement *j)
 	}
 }
 
-static void add_addresses(struct judgement *j, str name, enum config_list_of of)
+static void add_addresses(
+	struct judgement *j, const struct address_list *list, enum config_list_of of)
 {
-	struct header_field field;
-	for (size_t at = 0; header_next(j->header, &at, &field);) {
-		if (!str_equal_nocase(field.name, name))
-			continue;
-		struct address_list list =
-			address_parse(j->arena, str_first(field.value, FIELD_MAX), ADDRESSES_MAX);
-		for (size_t i = 0; i < list.n; i++)
-			if (list.list[i].kind == ADDRESS_MAILBOX && list.list[i].host.n)
-				list_add_address(&j->list_batch, of,
-					arena_printf(j->arena, "%.*s@%.*s",
-						STR_ARG(list.list[i].mailbox),
-						STR_ARG(list.list[i].host)));
+	for (size_t i = 0; i < MIN(list->n, (size_t)ADDRESSES_MAX); i++) {
+		const struct address *a = &list->list[i];
+		if (a->kind == ADDRESS_MAILBOX && a->host.n)
+			list_add_address(&j->list_batch, of,
+				arena_printf(j->arena, "%.*s@%.*s",
+					STR_ARG(str_first(a->mailbox, ADDRESS_MAX)),
+					STR_ARG(str_first(a->host, ADDRESS_MAX))));
 	}
+}
+
+/* What a reader can follow comes first, so that no crowd of images hides it. */
+static void add_uris(struct judgement *j)
+{
+	static const uint32_t links = 1 << URI_IN_LINK | 1 << URI_IN_FORM, text = 1 << URI_IN_TEXT;
+	const struct uri_set *uris = &j->mail.uris;
+	for (int pass = 0; pass < 3; pass++)
+		for (size_t i = 0; i < uris->n; i++) {
+			uint32_t where = uris->list[i].where;
+			int rank = where & links ? 0 : where & text ? 1 : 2;
+			if (rank == pass)
+				list_add_name(
+					&j->list_batch, CONFIG_OF_URI, uris->list[i].uri.host);
+		}
 }
 
 static void begin(struct judgement *j)
@@ -54,13 +67,15 @@ static void begin(struct judgement *j)
 	list_batch_init(&j->list_batch, j->message->lists, j->config, j->arena);
 	if (!j->list_batch.access)
 		return;
+	j->list_batch.ours = j->facts->domain;
 	if (e->rdns.result == RDNS_PASS)
 		list_add_name(&j->list_batch, CONFIG_OF_RDNS, e->rdns.name);
 	list_add_name(&j->list_batch, CONFIG_OF_HELO, j->facts->helo);
 	list_add_address(&j->list_batch, CONFIG_OF_SENDER, j->facts->sender);
-	add_addresses(j, STR("From"), CONFIG_OF_FROM);
-	add_addresses(j, STR("Reply-To"), CONFIG_OF_REPLY_TO);
+	add_addresses(j, &j->mail.from, CONFIG_OF_FROM);
+	add_addresses(j, &j->mail.reply_to, CONFIG_OF_REPLY_TO);
 	add_received(j);
+	add_uris(j);
 	list_batch_begin(&j->list_batch);
 }
 

@@ -13,7 +13,9 @@
 void list_batch_init(struct list_batch *b, const struct list_access *access,
 	const struct config *config, struct arena *arena)
 {
-	*b = (struct list_batch){ .access = access, .config = config, .arena = arena };
+	*b = (struct list_batch){
+		.access = access, .config = config, .arena = arena, .ours = STR_EMPTY
+	};
 	if (config->filter.lists.n == 0)
 		b->access = NULL;
 	if (b->access)
@@ -99,10 +101,11 @@ void list_add_ip(struct list_batch *b, enum config_list_of of, const struct ip *
 /* Names of our own are no news to anybody. */
 static bool is_ours(const struct list_batch *b, str name)
 {
-	str host = b->config->hostname, ours;
-	if (!domain_ascii(host, b->arena, &ours))
-		return false;
-	return domain_is_within(name, dmarc_organization_psl(ours));
+	str ours;
+	if (b->ours.n && domain_ascii(b->ours, b->arena, &ours) && domain_is_within(name, ours))
+		return true;
+	return domain_ascii(b->config->hostname, b->arena, &ours) &&
+	       domain_is_within(name, dmarc_organization_psl(ours));
 }
 
 static void add_domain(struct list_batch *b, enum config_list_of of, str name)

@@ -107,6 +107,31 @@ def test_what_lists_say_counts(make_server, world):
     assert "DNSWL_HIGH" not in findings(send(server, "192.0.2.1", b"Received: from a (b [192.0.2.10]) by c\r\n\r\n"))
 
 
+def test_links(make_server, world):
+    """SURBL's bits, registered domains, addresses in links; links before images, and each name once."""
+    server = make_server(settings=settings(world, {"use": "surbl"}, {"use": "spamhaus-dbl"}, {"use": "spamhaus-zen"}))
+    for name in "SURBL", "DBL", "ZEN":
+        server.wait_log(f"a list works .*list={name}")
+    plain = (b"From: a@remote.test\r\n\r\nhttp://www.phish.example/x http://WWW.phish.example/y "
+             b"http://192.0.2.9/ https://deep.in.crime.example/\r\nhttps://alice.example.test/ http://10.0.0.1/\r\n")
+    record = send(server, "192.0.2.1", plain)
+    assert findings(record) == {"SURBL_PHISH": 7.5, "SURBL_MALWARE": 7.5, "SURBL_ABUSE": 4.5}
+    assert record["action"] == "reject"
+    assert {(e["asked"], e["of"], e["answer"]) for e in record["lists"] if e["list"] == "SURBL"} == {
+        ("phish.example", "uri", "127.0.0.8"), ("crime.example", "uri", "127.0.0.80"),
+        ("192.0.2.9", "uri", "127.0.0.64")}
+    # The client at ZEN; three names at SURBL, two of them at DBL; remote.test at DBL.
+    assert record["lists_asked"] == 1 + 3 + 2 + 1
+    assert "SURBL_ABUSE: 192.0.2.9 (uri), crime.example (uri): SURBL ABUSE" in server.verb("why", record["id"]).stdout
+
+    images = b"".join(b'<img src="http://i%d.example/">' % n for n in range(200))
+    html = (b"From: a@remote.test\r\nContent-Type: text/html\r\n\r\n" + images +
+            b'<a href="http://spam.example/">x</a>\r\n')
+    record = send(server, "192.0.2.1", html.replace(b"><", b">\r\n<"))
+    assert findings(record) == {"DBL_SPAM": 6.5}
+    assert record["lists_asked"] == 1 + 1 + 2 * 30 and record["lists_truncated"]
+
+
 def test_what_is_broken_counts_for_nothing_and_comes_back(make_server, world):
     """One that refuses public resolvers, one that lists everybody, one that is silent from the start."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
