@@ -17,19 +17,18 @@ enum {
 
 static void add_received(struct judgement *j)
 {
+	struct list_batch *b = &j->list_batch;
 	struct header_field field;
 	struct ip ip;
 	str helo;
-	unsigned hops = 0, most = 0;
-	for (size_t i = 0; i < j->config->filter.lists.n; i++)
-		most = MAX(most, j->config->filter.lists.items[i].max_received);
-	for (size_t at = 0; hops < most && header_next(j->header, &at, &field);) {
+	for (size_t at = 0;
+		b->hop < CONFIG_LIST_RECEIVED_MAX && header_next(j->header, &at, &field);) {
 		if (!str_equal_nocase(field.name, STR("Received")) ||
 			!received_client(field.value, &ip, &helo))
 			continue;
-		hops++;
 		if (!ip_equal(&ip, &j->facts->client))
-			list_add_ip(&j->list_batch, CONFIG_OF_RECEIVED, &ip);
+			list_add_ip(b, CONFIG_OF_RECEIVED, &ip);
+		b->hop++;
 	}
 }
 

@@ -57,6 +57,8 @@ static const struct config_list *next_list(
 	const struct config_lists *lists = &b->config->filter.lists;
 	while (b->access && *at < lists->n) {
 		const struct config_list *list = &lists->items[(*at)++];
+		if (of == CONFIG_OF_RECEIVED && b->hop >= list->max_received)
+			continue;
 		if (list->kinds & kinds && list->of & of && is_working(b, list))
 			return list;
 	}

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "filter/judge_testing.h"
 #include "filter/list_testing.h"
-#include "mailauth/dns_testing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,6 +353,108 @@ static void no_single_reply_reaches_junk(void **state)
 	scene_done(&s);
 }
 
+/* ── Whole judgements ─────────────────────────────────────────────────────────────────────── */
+
+#define LISTS_FOR_JUDGEMENTS                                                                       \
+	"filter: { lists = ( { use = \"spamhaus-zen\"; max_received = 2; }, { use = "              \
+	"\"spamhaus-dbl\"; }, { use = \"surbl\"; }, { name = \"DWL\"; zone = \"dwl.test\"; kind "  \
+	"= "                                                                                       \
+	"\"domain\"; of = \"dkim rdns\"; replies = ( { code = \"127.0.2.1\"; score = -3; } ); } "  \
+	"); };"
+#define LISTS_WORK                                                                                 \
+	"2.0.0.127.zen.spamhaus.org A 127.0.0.2\ndbltest.com.dbl.spamhaus.org A 127.0.1.2\n"       \
+	"surbl-org-permanent-test-point.com.multi.surbl.org A 127.0.0.254\n"                       \
+	"test.dwl.test A 127.0.2.1\n"
+
+static void whole_judgements(void **state)
+{
+	static const struct {
+		const char *name;
+		struct testing_case c;
+		const char *parts[4]; /* of the record; with "!": not in it */
+	} rows[] = {
+		{ "the client",
+			{ .dns = LISTS_WORK "1.2.0.192.zen.spamhaus.org A 127.0.0.2\n"
+					    "1.2.0.192.zen.spamhaus.org A 127.0.0.4\n" },
+			{ "{\"name\":\"ZEN_SBL\",\"score\":4.00,\"mode\":\"score\",\"evidence\":"
+			  "\"192.0.2.1 (client): Spamhaus SBL: a source of spam\",\"source\":"
+			  "\"lists\"}",
+				"\"action\":\"junk\"", "\"name\":\"ZEN_XBL\"", "!DNS_FAILURE" } },
+		{ "one domain in several places counts once",
+			{ .dns = LISTS_WORK "away.test.dbl.spamhaus.org A 127.0.1.2\n" },
+			{ "{\"name\":\"DBL_SPAM\",\"score\":6.50,\"mode\":\"score\",\"evidence\":"
+			  "\"away.test (helo) (sender) (from): Spamhaus DBL",
+				NULL, NULL, NULL } },
+		{ "a list that does not answer is no failure of the DNS",
+			{ .dns = LISTS_WORK "1.2.0.192.zen.spamhaus.org * !timeout\n"
+					    "away.test.dbl.spamhaus.org A 127.0.1.103\n" },
+			{ "\"asked\":\"192.0.2.1\",\"answer\":\"\",\"why\":\"no answer\"",
+				"!DNS_FAILURE", "DBL_ABUSED_REDIRECT", "!ZEN_" } },
+		{ "only a signature that holds speaks for its domain",
+			{ .dns = LISTS_WORK SIGNED_KEY "example.com.dwl.test A 127.0.2.1\n",
+				.message = SIGNED },
+			{ "\"name\":\"DWL\",\"score\":-3.00", "\"of\":\"dkim\"", NULL, NULL } },
+		{ "one that does not hold speaks for nobody",
+			{ .dns = LISTS_WORK SIGNED_KEY "example.com.dwl.test A 127.0.2.1\n",
+				.message = SIGNED "." },
+			{ "!\"DWL\"", "DKIM_FAIL", NULL, NULL } },
+		{ "nor does a name that leads elsewhere",
+			{ .dns = LISTS_WORK "1.2.0.192.in-addr.arpa PTR mail.good.test\n"
+					    "good.test.dwl.test A 127.0.2.1\n" },
+			{ "!\"DWL\"", "RDNS_FAIL", NULL, NULL } },
+		{ "but one that leads back",
+			{ .dns = LISTS_WORK "1.2.0.192.in-addr.arpa PTR mail.good.test\n"
+					    "mail.good.test A 192.0.2.1\n"
+					    "good.test.dwl.test A 127.0.2.1\n" },
+			{ "\"name\":\"DWL\",\"score\":-3.00", "\"of\":\"rdns\"", NULL, NULL } },
+		/* Two hops of it, and not the client's own. */
+		{ "Received fields",
+			{ .dns = LISTS_WORK "2.2.0.192.zen.spamhaus.org A 127.0.0.2\n"
+					    "3.2.0.192.zen.spamhaus.org A 127.0.0.3\n",
+				.message = "Received: from a (b [192.0.2.1]) by c\r\n"
+					   "Received: from a (b [192.0.2.2]) by c\r\n"
+					   "Received: from a (b [192.0.2.3]) by c\r\n"
+					   "From: a@away.test\r\n\r\n" },
+			{ "\"name\":\"ZEN_SBL_RECEIVED\",\"score\":3.00", "!ZEN_CSS",
+				"\"asked\":\"192.0.2.2\"", "\"lists_asked\":3" } },
+		{ "links",
+			{ .dns = LISTS_WORK "evil.example.multi.surbl.org A 127.0.0.8\n"
+					    "5.2.0.192.multi.surbl.org A 127.0.0.64\n",
+				.message = "From: a@away.test\r\n\r\nhttp://x.evil.example/ "
+					   "http://192.0.2.5/ http://www.here.example/\r\n",
+				.domain = "here.example" },
+			{ "\"name\":\"SURBL_PHISH\",\"score\":7.50", "\"name\":\"SURBL_ABUSE\"",
+				"\"of\":\"uri\",\"asked\":\"evil.example\"",
+				"\"lists_asked\":5" } },
+		{ "a broken list is told",
+			{ .dns = "2.0.0.127.zen.spamhaus.org A 127.255.255.254\n" },
+			{ "\"name\":\"LIST_BROKEN\",\"score\":0.00,\"mode\":\"observe\","
+			  "\"evidence\":"
+			  "\"ZEN: it does not answer public resolvers",
+				"\"evidence\":\"DWL: its test entry is not listed",
+				"!\"lists\":", "!lists_asked" } },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct testing_judgement j;
+		struct testing_lists lists;
+		struct testing_case c = rows[i].c;
+		c.config = LISTS_FOR_JUDGEMENTS;
+		testing_judge_init(&j, &c);
+		testing_lists_init(&lists, &j.table.dns, j.config);
+		j.message.lists = &lists.access;
+		testing_judge_run(&j);
+		for (size_t k = 0; k < ARRAY_LEN(rows[i].parts) && rows[i].parts[k]; k++) {
+			bool absent = rows[i].parts[k][0] == '!';
+			str part = str_from_z(rows[i].parts[k] + absent);
+			if ((str_find(j.verdict.record, part) >= 0) == absent)
+				fail_msg("%s: %.*s is%s in %.*s", rows[i].name, STR_ARG(part),
+					absent ? "" : " not", STR_ARG(j.verdict.record));
+		}
+		testing_lists_done(&lists);
+		testing_judge_done(&j);
+	}
+}
+
 /* ── Health ───────────────────────────────────────────────────────────────────────────────── */
 
 #define OWN_OF(kind, more)                                                                         \
@@ -531,6 +633,7 @@ int main(void)
 		cmocka_unit_test(without_lists_nothing_is_asked),
 		cmocka_unit_test(answers_mean_what_the_list_says),
 		cmocka_unit_test(no_single_reply_reaches_junk),
+		cmocka_unit_test(whole_judgements),
 		cmocka_unit_test(test_entries_tell_whether_it_works),
 		cmocka_unit_test(a_broken_list_comes_back),
 		cmocka_unit_test(one_that_does_not_answer_is_left_alone),

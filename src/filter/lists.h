@@ -64,7 +64,8 @@ struct list_batch {
 	struct list_question *items;
 	size_t n, begun;
 	int64_t deadline;
-	str ours; /* a domain of ours, beside the server's own: not asked about */
+	str ours;     /* a domain of ours, beside the server's own: not asked about */
+	unsigned hop; /* which Received field what is added stands in, from 0 */
 	unsigned uri_names;
 	bool truncated; /* not all that was there is asked about */
 	void *job;      /* the asker's */
