@@ -22,8 +22,7 @@ void list_batch_begin(struct list_batch *b)
 	if (!b->access || b->begun == b->n)
 		return;
 	const struct list_asker *asker = &b->access->asker;
-	if (b->begun == 0)
-		b->deadline = asker->now(asker->context) + b->config->filter.lists_timeout;
+	b->deadline = asker->now(asker->context) + b->config->filter.lists_timeout;
 	asker->begin(asker->context, b);
 	b->begun = b->n;
 }

@@ -62,9 +62,10 @@ const struct list_health *lists_health(const struct lists *l, const struct confi
 void lists_configure(struct lists *l, const struct config *config)
 {
 	const struct config_lists *next = &config->filter.lists;
-	struct lists old = *l;
+	struct lists *old = xmalloc(sizeof *old); /* too large for the stack of a task */
+	*old = *l;
 	for (size_t i = 0; i < next->n; i++) {
-		const struct list_health *known = find(&old, next->items[i].suffix);
+		const struct list_health *known = find(old, next->items[i].suffix);
 		l->items[i] = known ? *known : (struct list_health){ 0 };
 		l->items[i].suffix = str_dup_z(next->items[i].suffix);
 		if (l->items[i].state == LIST_BROKEN)
@@ -72,8 +73,9 @@ void lists_configure(struct lists *l, const struct config *config)
 	}
 	l->n = next->n;
 	l->config = config_ref(config);
-	forget(&old);
-	config_unref(old.config);
+	forget(old);
+	config_unref(old->config);
+	free(old);
 	if (l->changed)
 		event_set(l->changed);
 }

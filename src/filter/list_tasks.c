@@ -72,12 +72,11 @@ static void run(struct task *t, void *arg)
 	release(job);
 }
 
-static struct list_job *job_new(const struct list_tasks *tasks, const struct list_batch *b)
+static struct list_job *job_new(const struct list_tasks *tasks)
 {
 	struct list_job *job = xcalloc(1, sizeof *job);
 	job->references = 1;
 	job->arena = ARENA_INIT((size_t)LIST_QUESTIONS_MAX * 320);
-	job->deadline = b->deadline;
 	job->calls = tasks->calls;
 	return job;
 }
@@ -85,8 +84,9 @@ static struct list_job *job_new(const struct list_tasks *tasks, const struct lis
 static void begin(void *context, struct list_batch *b)
 {
 	struct list_tasks *tasks = context;
-	struct list_job *job = b->job ? b->job : job_new(tasks, b);
+	struct list_job *job = b->job ? b->job : job_new(tasks);
 	b->job = job;
+	job->deadline = b->deadline;
 	for (; job->n < b->n; job->n++)
 		job->errands[job->n] =
 			(struct errand){ .name = arena_str(&job->arena, b->items[job->n].name),

@@ -177,6 +177,24 @@ static void each_question_is_asked_once(void **state)
 	scene_done(&s);
 }
 
+/* A domain of a signature, whose key came late: that is not the list's fault. */
+static void late_questions_have_their_time(void **state)
+{
+	struct scene s;
+	scene_init(&s, every_list, "lists_timeout = \"2s\";", ALL_WORK);
+	list_add_name(&s.batch, CONFIG_OF_FROM, STR("example.org"));
+	list_batch_begin(&s.batch);
+	assert_int_equal(s.batch.deadline, SECONDS(2));
+	s.lists.later = SECONDS(10);
+	list_batch_begin(&s.batch); /* nothing new */
+	assert_int_equal(s.batch.deadline, SECONDS(2));
+	list_add_name(&s.batch, CONFIG_OF_DKIM, STR("example.net"));
+	list_batch_begin(&s.batch);
+	assert_int_equal(s.batch.deadline, SECONDS(12));
+	finish(&s);
+	scene_done(&s);
+}
+
 static void many_are_cut_off(void **state)
 {
 	struct scene s;
@@ -417,15 +435,18 @@ static void whole_judgements(void **state)
 					   "From: a@away.test\r\n\r\n" },
 			{ "\"name\":\"ZEN_SBL_RECEIVED\",\"score\":3.00", "!ZEN_CSS",
 				"\"asked\":\"192.0.2.2\"", "\"lists_asked\":3" } },
-		{ "links",
+		{ "links, one finding for all that one reply has",
 			{ .dns = LISTS_WORK "evil.example.multi.surbl.org A 127.0.0.8\n"
+					    "bad.example.multi.surbl.org A 127.0.0.8\n"
 					    "5.2.0.192.multi.surbl.org A 127.0.0.64\n",
 				.message = "From: a@away.test\r\n\r\nhttp://x.evil.example/ "
-					   "http://192.0.2.5/ http://www.here.example/\r\n",
+					   "http://192.0.2.5/ http://bad.example/ "
+					   "http://www.here.example/\r\n",
 				.domain = "here.example" },
-			{ "\"name\":\"SURBL_PHISH\",\"score\":7.50", "\"name\":\"SURBL_ABUSE\"",
-				"\"of\":\"uri\",\"asked\":\"evil.example\"",
-				"\"lists_asked\":5" } },
+			{ "\"name\":\"SURBL_PHISH\",\"score\":7.50,\"mode\":\"score\","
+			  "\"evidence\":\"evil.example (uri), bad.example (uri): SURBL PH",
+				"\"name\":\"SURBL_ABUSE\"", "!\"evidence\":\"bad.example",
+				"\"lists_asked\":7" } },
 		{ "a broken list is told",
 			{ .dns = "2.0.0.127.zen.spamhaus.org A 127.255.255.254\n" },
 			{ "\"name\":\"LIST_BROKEN\",\"score\":0.00,\"mode\":\"observe\","
@@ -628,6 +649,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(questions_follow_from_what_is_there),
 		cmocka_unit_test(each_question_is_asked_once),
+		cmocka_unit_test(late_questions_have_their_time),
 		cmocka_unit_test(many_are_cut_off),
 		cmocka_unit_test(results_are_bounded),
 		cmocka_unit_test(without_lists_nothing_is_asked),

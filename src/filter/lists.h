@@ -4,7 +4,7 @@
  *
  *     batch ◀── list_add_…() what is to be asked: each question once, bounded
  *       │ list_batch_begin()     all at once; the caller goes on
- *       │ list_batch_finish()    waits for what is open, filter.lists_timeout at most
+ *       │ list_batch_finish()    waits for what is open; filter.lists_timeout at most
  *       ▼
  *     list_results ──▶ findings, the record
  *
@@ -103,6 +103,8 @@ void list_add_name(struct list_batch *b, enum config_list_of of, str name);
 /* A mail address; its domain too. */
 void list_add_address(struct list_batch *b, enum config_list_of of, str address);
 
+/* May be called again for what was added since: that has filter.lists_timeout of its own, so that
+ * what comes late does not count as not answered. */
 void list_batch_begin(struct list_batch *b);
 /* What came of it, with copies of all texts in `a`; the health of the lists follows. */
 void list_batch_finish(struct list_batch *b, struct arena *a, struct list_results *out);
