@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/config_lists.h"
 #include "base/dns_text.h"
 #include "base/endpoint.h"
 #include "base/err.h"
@@ -81,6 +82,7 @@ struct config_domains {
 #define CONFIG_FIELD_NAMES struct config_names
 #define CONFIG_FIELD_FINDINGS struct config_findings
 #define CONFIG_FIELD_DOMAINS struct config_domains
+#define CONFIG_FIELD_LISTS struct config_lists
 #define CONFIG_FIELD_SERVERS struct dns_servers
 #define CONFIG_FIELD_RECORDS struct dns_records
 #define CONFIG_FIELD_ZONES struct dns_zones

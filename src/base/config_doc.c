@@ -52,6 +52,8 @@ static void sample_key(struct buf *out, const struct config_key *key)
 	buf_printf(out, "%s%s = ", indent, key->name);
 	write_value(out, key);
 	buf_printf(out, ";\n");
+	if (key->type == CONFIG_LISTS)
+		config_lists_write_sample(out);
 }
 
 void config_write_sample(struct buf *out)
@@ -161,6 +163,7 @@ void config_write_manual(struct buf *out)
 		buf_printf(out, ".SH SECTION %s\n", key->section);
 		wrap(out, str_from_z(key->doc), "", 92);
 	}
+	config_lists_write_manual(out);
 	buf_printf(out, ".SH FILES\n.TP\n.I ./postern.conf, /etc/postern/postern.conf\n"
 			"Where it is looked for, after\n.B \\-c\nand\n.BR $POSTERN_CONFIG .\n"
 			".SH SEE ALSO\n.BR postern (1)\n");

@@ -1,5 +1,6 @@
 /*
- * config_groups.c: filter.findings = ( { … } ) and domains = ( { … } ).
+ * config_groups.c: filter.findings = ( { … } ) and domains = ( { … } ); filter.lists is in
+ * config_lists.c.
  *
  * A domain begins as a copy of the sections auth and filter, and what stands in its group is laid
  * over that. The names of findings are those of the filter's own table, so that an unknown one is
@@ -26,7 +27,7 @@ static unsigned line_of(config_setting_t *setting)
 	return config_setting_source_line(setting);
 }
 
-static size_t index_of(const char *const *names, size_t count, str name)
+size_t config_index_of(const char *const *names, size_t count, str name)
 {
 	size_t i = 0;
 	while (i < count && !str_equal(str_from_z(names[i]), name))
@@ -34,7 +35,7 @@ static size_t index_of(const char *const *names, size_t count, str name)
 	return i;
 }
 
-static void unknown(struct config_parse *p, unsigned line, const char *what, str written,
+void config_unknown_name(struct config_parse *p, unsigned line, const char *what, str written,
 	const char *const *names, size_t count)
 {
 	struct buf hint CLEANUP(buf_done) = BUF_INIT(8192);
@@ -43,14 +44,14 @@ static void unknown(struct config_parse *p, unsigned line, const char *what, str
 		STR_ARG(buf_str(&hint)));
 }
 
-static void find_unknown(struct config_parse *p, config_setting_t *group, const char *what,
+void config_find_unknown(struct config_parse *p, config_setting_t *group, const char *what,
 	const char *const *names, size_t count)
 {
 	for (int i = 0; i < config_setting_length(group); i++) {
 		config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
 		str name = str_from_z(config_setting_name(s));
-		if (index_of(names, count, name) == count)
-			unknown(p, line_of(s), what, name, names, count);
+		if (config_index_of(names, count, name) == count)
+			config_unknown_name(p, line_of(s), what, name, names, count);
 	}
 }
 
@@ -77,17 +78,23 @@ static bool is_groups(struct config_parse *p, const char *path, config_setting_t
 	return good;
 }
 
+bool config_number(config_setting_t *s, double *out)
+{
+	int type = config_setting_type(s);
+	if (type != CONFIG_TYPE_FLOAT && type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
+		return false;
+	*out = type == CONFIG_TYPE_FLOAT ? config_setting_get_float(s)
+					 : (double)config_setting_get_int64(s);
+	return true;
+}
+
 /* ── Findings ─────────────────────────────────────────────────────────────────────────────── */
 
 static void read_score(struct config_parse *p, config_setting_t *s, struct config_finding *out)
 {
-	int type = config_setting_type(s);
-	double score = type == CONFIG_TYPE_FLOAT ? config_setting_get_float(s)
-						 : (double)config_setting_get_int64(s);
-	bool number =
-		type == CONFIG_TYPE_FLOAT || type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
+	double score = 0;
 	/* Written so that what is no number fails, too. */
-	if (!number || !(score >= -1000 && score <= 1000))
+	if (!config_number(s, &score) || !(score >= -1000 && score <= 1000))
 		config_problem(p, line_of(s),
 			"filter.findings: a score is a number from -1000 to 1000, without quotes");
 	out->has_score = true;
@@ -97,9 +104,9 @@ static void read_score(struct config_parse *p, config_setting_t *s, struct confi
 static void read_mode(struct config_parse *p, config_setting_t *s, struct config_finding *out)
 {
 	str text = str_from_z(config_setting_get_string(s));
-	size_t i = index_of(mode_names, ARRAY_LEN(mode_names), text);
+	size_t i = config_index_of(mode_names, ARRAY_LEN(mode_names), text);
 	if (i == ARRAY_LEN(mode_names))
-		unknown(p, line_of(s), "mode", text, mode_names, ARRAY_LEN(mode_names));
+		config_unknown_name(p, line_of(s), "mode", text, mode_names, ARRAY_LEN(mode_names));
 	out->has_mode = true;
 	out->mode = (enum config_mode)i;
 }
@@ -107,11 +114,11 @@ static void read_mode(struct config_parse *p, config_setting_t *s, struct config
 static void read_finding(
 	struct config_parse *p, config_setting_t *group, struct config_finding *out)
 {
-	find_unknown(p, group, "key of a finding", finding_keys, ARRAY_LEN(finding_keys));
+	config_find_unknown(p, group, "key of a finding", finding_keys, ARRAY_LEN(finding_keys));
 	str name = member_text(p, group, "name");
-	size_t i = index_of(finding_names, ARRAY_LEN(finding_names), name);
+	size_t i = config_index_of(finding_names, ARRAY_LEN(finding_names), name);
 	if (name.n && i == ARRAY_LEN(finding_names))
-		unknown(p, line_of(group), "finding", name, finding_names,
+		config_unknown_name(p, line_of(group), "finding", name, finding_names,
 			ARRAY_LEN(finding_names));
 	out->index = (unsigned)i;
 	config_setting_t *score = config_setting_get_member(group, "score");
@@ -161,7 +168,7 @@ static void read_section(struct config_parse *p, const char *section, config_set
 	}
 	const char **names = arena_array(p->arena, const char *, config_key_count);
 	size_t n = policy_keys(section, names);
-	find_unknown(p, group, "key of a domain's rules", names, n);
+	config_find_unknown(p, group, "key of a domain's rules", names, n);
 	for (size_t i = 0; i < n; i++) {
 		config_setting_t *s = config_setting_get_member(group, names[i]);
 		if (s)
@@ -171,7 +178,7 @@ static void read_section(struct config_parse *p, const char *section, config_set
 
 static void read_domain(struct config_parse *p, config_setting_t *group, struct config_domain *out)
 {
-	find_unknown(p, group, "key of a domain", domain_keys, ARRAY_LEN(domain_keys));
+	config_find_unknown(p, group, "key of a domain", domain_keys, ARRAY_LEN(domain_keys));
 	str name = member_text(p, group, "name");
 	struct err err;
 	if (name.n && config_domain_set(name, &out->name, p->arena, &err) < 0)
@@ -223,6 +230,8 @@ void config_read_groups(
 		return;
 	if (key->type == CONFIG_FINDINGS)
 		read_findings(p, setting, out);
+	else if (key->type == CONFIG_LISTS)
+		config_read_lists(p, setting, out);
 	else
 		read_domains(p, setting, out);
 }

@@ -149,6 +149,57 @@ static void test_domains(void **state)
 	config_unref(c);
 }
 
+static void test_lists(void **state)
+{
+	const struct config *c = parse_good(HOST
+		"filter: { lists_skip = [ \"192.0.2.0/24\" ]; lists = (\n"
+		"  { use = \"spamhaus-zen\"; },\n"
+		"  { use = \"spamhaus-zen\"; name = \"DQS\"; zone = \"zen.dq.test\"; key = "
+		"\"k3y\"; of = \"client\"; max_received = 2;\n"
+		"    replies = ( { name = \"PBL\"; score = 0.5; }, { name = \"NEW\"; code = "
+		"\"127.0.0-1.0-255\"; mask = 6; score = 1; received_score = 0.5; text = \"x\"; "
+		"decisive = true; } ); },\n"
+		"  { use = \"surbl\"; enabled = false; },\n"
+		"  { name = \"H_1\"; zone = \"_h.example\"; kind = [ \"hash\", \"ip\" ]; of = "
+		"( \"from\", \"client\" ); hash = \"sha256-base32\"; listed = \"abc\";\n"
+		"    replies = ( { code = \"127.0.0.2\"; score = 1; }, { name = \"NO\"; code = "
+		"\"127.0.0.255\"; refusal = true; } ); } ); };");
+	const struct config_list *l = c->filter.lists.items;
+	assert_int_equal(c->filter.lists.n, 3);
+	assert_str(l[0].name, "ZEN");
+	assert_str(l[0].zone, "zen.spamhaus.org");
+	assert_str(l[0].suffix, "zen.spamhaus.org");
+	assert_int_equal(l[0].kinds, CONFIG_LIST_IPV4 | CONFIG_LIST_IPV6);
+	assert_int_equal(l[0].of, CONFIG_OF_CLIENT | CONFIG_OF_RECEIVED);
+	assert_int_equal(l[0].reply_count, 5);
+	assert_int_equal(l[0].max_received, 5);
+	assert_str(l[0].replies[3].name, "DROP");
+	assert_true(l[0].replies[3].decisive && l[0].replies[3].score == 7);
+	assert_str(l[1].suffix, "k3y.zen.dq.test");
+	assert_str(l[1].zone, "zen.dq.test");
+	assert_int_equal(l[1].of, CONFIG_OF_CLIENT);
+	assert_int_equal(l[1].max_received, 2);
+	assert_int_equal(l[1].reply_count, 6);
+	assert_true(l[1].replies[4].score == 0.5 && l[0].replies[4].score == 2);
+	assert_int_equal(l[1].replies[4].low[3], 10);
+	const struct config_list_reply *new = &l[1].replies[5];
+	static const unsigned char low[] = { 127, 0, 0, 0 }, high[] = { 127, 0, 1, 255 };
+	assert_memory_equal(new->low, low, 4);
+	assert_memory_equal(new->high, high, 4);
+	assert_int_equal(new->mask, 6);
+	assert_true(new->received_score == 0.5 && new->decisive && !new->refusal);
+	assert_str(l[2].name, "H_1");
+	assert_int_equal(l[2].kinds, CONFIG_LIST_HASH | CONFIG_LIST_IPV4 | CONFIG_LIST_IPV6);
+	assert_int_equal(l[2].of, CONFIG_OF_FROM | CONFIG_OF_CLIENT);
+	assert_int_equal(l[2].hash, CONFIG_HASH_SHA256_BASE32);
+	assert_true(l[2].replies[1].refusal);
+	assert_int_equal(c->filter.lists_skip.n, 1);
+	config_unref(c);
+}
+
+#define LISTS(text) HOST "filter: { lists = ( " text " ); };"
+#define REPLY(text) LISTS("{ use = \"surbl\"; replies = ( { " text " } ); }")
+
 static void test_errors(void **state)
 {
 	static const struct {
@@ -278,6 +329,48 @@ static void test_errors(void **state)
 			"reject_at, blocked_extensions, findings" },
 		{ HOST "domains = ( { name = \"a.example\"; auth: {\n spf_fail = \"no\"; }; } );",
 			"postern.conf:3: auth.spf_fail: \"no\" is not \"score\" or \"reject\"" },
+		/* lists in the DNS */
+		{ LISTS("\n{ use = \"spamhaus\"; }"),
+			"postern.conf:3: unknown list \"spamhaus\"; known here: spamhaus-zen, "
+			"spamhaus-dbl, spamcop, surbl, uribl, dnswl" },
+		{ LISTS("{ use = \"surbl\"; zones = \"x\"; }"),
+			"unknown key of a list \"zones\"; did you mean \"zone\"?" },
+		{ LISTS("{ use = \"surbl\"; }, { use = \"surbl\"; }"),
+			"filter.lists: the name SURBL stands there twice" },
+		{ LISTS("{ name = \"A\"; zone = \"a.test\"; }"),
+			"a list needs use = \"…\", or all of name, zone, kind, of and replies" },
+		{ LISTS("{ use = \"surbl\"; name = \"lower\"; }"), "name: expected a name of A" },
+		{ LISTS("{ use = \"surbl\"; zone = \"a..b\"; }"), "zone: expected the name" },
+		{ LISTS("{ use = \"surbl\"; zone = 5; }"), "zone: expected a text in quotes" },
+		{ LISTS("{ use = \"surbl\"; kind = \"ip adress\"; }"),
+			"unknown kind of a list \"adress\"" },
+		{ LISTS("{ use = \"surbl\"; of = [ \"client\", \"form\" ]; }"),
+			"unknown part of a message \"form\"; did you mean \"from\"?" },
+		{ LISTS("{ use = \"surbl\"; hash = \"crc\"; }"), "unknown hash \"crc\"" },
+		{ LISTS("{ use = \"surbl\"; enabled = 1; }"), "enabled: write true or false" },
+		{ LISTS("{ use = \"surbl\"; max_received = 11; }"),
+			"max_received: expected a number from 0 to 10" },
+		{ LISTS("{ use = \"surbl\"; kind = \"hash\"; }"), "is of addresses: sender" },
+		{ LISTS("{ use = \"dnswl\"; of = \"client from\"; }"), "a score below 0 is only" },
+		{ LISTS("{ use = \"surbl\"; replies = 5; }"),
+			"replies: expected a list of groups" },
+		{ LISTS("{ use = \"surbl\"; replies = ( 5 ); }"), "replies: expected a list" },
+		{ REPLY("name = \"X\"; score = 1;"), "a reply needs a code or a mask" },
+		{ REPLY("name = \"X\"; mask = 1;"), "a reply needs a score" },
+		{ REPLY("mask = 1.5; score = 1;"), "mask: expected a whole number" },
+		{ REPLY("mask = 0; score = 1;"), "mask: expected a number from 1" },
+		{ REPLY("mask = 1; score = \"1\";"),
+			"score: expected a number from -1000 to 1000" },
+		{ REPLY("mask = 1; score = 1; received_score = -1;"), "received_score: expected" },
+		{ REPLY("code = \"127.0.0\"; score = 1;"), "\"127.0.0\" is not a code" },
+		{ REPLY("code = \"127.0.0.2.3\"; score = 1;"), "is not a code" },
+		{ REPLY("code = \"127.0.0.256\"; score = 1;"), "is not a code" },
+		{ REPLY("code = \"127.0.0.5-4\"; score = 1;"), "is not a code" },
+		{ REPLY("code = \"*.0.0.2\"; score = 1;"), "is not a code" },
+		{ REPLY("code = \"10.0.0.2\"; score = 1;"), "is not a code" },
+		{ REPLY("name = \"x\"; mask = 1; score = 1;"), "a name is of A to Z" },
+		{ REPLY("mask = 1; score = 1; txt = \"x\";"), "unknown key of a list's reply" },
+		{ REPLY("mask = 1; score = 1; text = \"a\nb\";"), "text: at most 200 characters" },
 		{ HOST "smtp: { xclient_from = [ \"10.0.0.1/8\" ]; };",
 			"smtp.xclient_from: \"10.0.0.1/8\" has bits set beyond its prefix" },
 	};
@@ -290,6 +383,10 @@ static void test_errors(void **state)
 	struct err err;
 	assert_null(config_parse(STR("hostname = \"a\";\0"), STR("f"), STR("/"), &err));
 	assert_string_equal(err.text, "f: holds a NUL byte: not a text file");
+	/* A secret that is wrong is not shown. */
+	assert_null(parse(LISTS("{ use = \"surbl\"; key = \"s.3.cret\"; }"), &err));
+	assert_non_null(strstr(err.text, "key: expected letters"));
+	assert_null(strstr(err.text, "3"));
 }
 
 static void test_several_errors(void **state)
@@ -430,6 +527,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_several_errors),
 		cmocka_unit_test(test_every_prefix),

@@ -395,6 +395,7 @@ int config_value_set(const struct config_key *key, const struct config_value *va
 		return names_set(value, out, arena, err);
 	case CONFIG_FINDINGS:
 	case CONFIG_DOMAINS:
+	case CONFIG_LISTS:
 		ASSERT(value->n == 0); /* their defaults; the file's come through config_groups.c */
 		return 0;
 	case CONFIG_SERVERS:
@@ -433,7 +434,7 @@ bool config_type_is_list(enum config_type type)
 
 bool config_type_is_groups(enum config_type type)
 {
-	return type == CONFIG_FINDINGS || type == CONFIG_DOMAINS;
+	return type == CONFIG_FINDINGS || type == CONFIG_DOMAINS || type == CONFIG_LISTS;
 }
 
 bool config_type_is_bare(enum config_type type)

@@ -79,6 +79,28 @@ bool ip_is_loopback(const struct ip *ip)
 	return ip_is_v4(ip) ? ip->bytes[12] == 127 : memcmp(ip->bytes, one, sizeof one) == 0;
 }
 
+bool ip_is_private(const struct ip *ip)
+{
+	static const struct ip_network networks[] = {
+#define V4(a, b, bits) { { { [10] = 0xff, 0xff, a, b } }, 96 + (bits) }
+		V4(0, 0, 8),
+		V4(10, 0, 8),
+		V4(100, 64, 10),
+		V4(127, 0, 8),
+		V4(169, 254, 16),
+		V4(172, 16, 12),
+		V4(192, 168, 16),
+		V4(224, 0, 4),
+		V4(240, 0, 4),
+#undef V4
+		{ { { 0 } }, 127 }, /* :: and ::1 */
+		{ { { 0xfc } }, 7 },
+		{ { { 0xfe, 0x80 } }, 9 }, /* with the site-local ones of old */
+		{ { { 0xff } }, 8 },
+	};
+	return ip_networks_contain(&(struct ip_networks){ networks, ARRAY_LEN(networks) }, ip);
+}
+
 static struct ip first_bits(const struct ip *ip, unsigned bits)
 {
 	struct ip out = *ip;

@@ -30,6 +30,9 @@ bool ip_from_sockaddr(const struct sockaddr *sa, struct ip *out, uint16_t *out_p
 bool ip_equal(const struct ip *a, const struct ip *b);
 bool ip_is_v4(const struct ip *ip);
 bool ip_is_loopback(const struct ip *ip); /* 127.0.0.0/8, ::1 */
+/* An address that means nothing to others, or none that a host has: loopback, private (RFC 1918,
+ * RFC 6598, RFC 4193), link-local, unspecified, multicast, reserved. */
+bool ip_is_private(const struct ip *ip);
 
 /* Addresses whose first `bits` bits, counted over all 128, equal those of base. 10.0.0.0/8 is
  * held as ::ffff:10.0.0.0 with 104 bits. */

@@ -87,6 +87,25 @@ static void test_loopback(void **state)
 	}
 }
 
+static void test_private(void **state)
+{
+	static const char *const private[] = { "0.1.2.3", "10.255.0.1", "100.64.0.0",
+		"100.127.255.255", "127.9.9.9", "169.254.0.1", "172.16.0.0", "172.31.255.255",
+		"192.168.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "fc00::1", "fdff::1",
+		"fe80::1", "febf::1", "ff02::1", "::ffff:10.0.0.1" };
+	static const char *const public[] = { "1.0.0.1", "9.255.255.255", "11.0.0.0", "100.63.0.1",
+		"100.128.0.1", "169.253.0.1", "172.15.0.1", "172.32.0.1", "192.167.0.1",
+		"192.169.0.1", "223.255.255.255", "::2", "2001:db8::1", "fbff::1",
+		"::ffff:9.0.0.1" };
+	struct ip ip;
+	for (size_t i = 0; i < ARRAY_LEN(private); i++)
+		if (!ip_parse(str_from_z(private[i]), &ip) || !ip_is_private(&ip))
+			fail_msg("%s", private[i]);
+	for (size_t i = 0; i < ARRAY_LEN(public); i++)
+		if (!ip_parse(str_from_z(public[i]), &ip) || ip_is_private(&ip))
+			fail_msg("%s", public[i]);
+}
+
 static void test_networks(void **state)
 {
 	static const struct {
@@ -262,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_ip_refused),
 		cmocka_unit_test(test_ip_sockaddr),
 		cmocka_unit_test(test_loopback),
+		cmocka_unit_test(test_private),
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_networks_refused),
 		cmocka_unit_test(test_client),

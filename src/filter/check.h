@@ -28,6 +28,8 @@ struct judgement {
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
 	bool has_dkim, has_arc, has_dmarc; /* evaluated */
+	struct list_batch list_batch;
+	struct list_results lists;
 
 	struct findings findings;
 	bool exempt;      /* an allow-listed domain, authenticated: no penalty of SPF and DMARC */
@@ -53,7 +55,7 @@ struct check {
 
 extern const struct check check_client, check_spf, check_dkim, check_arc, check_dmarc, check_allow,
 	check_results, check_header, check_author, check_bulk, check_uri, check_html, check_mime,
-	check_attachment, check_pattern;
+	check_attachment, check_pattern, check_lists;
 
 enum { CHECKS_MAX = 32 };
 

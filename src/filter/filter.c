@@ -32,10 +32,11 @@ struct envelope_job {
 	struct envelope_entry *entry;
 };
 
-static void run_envelope(const struct dns *dns, void *arg)
+static void run_envelope(const struct dns *dns, const struct list_access *lists, void *arg)
 {
 	struct envelope_job *job = arg;
-	judge_envelope(job->config, dns, job->facts, &job->entry->arena, &job->entry->result);
+	judge_envelope(
+		job->config, dns, lists, job->facts, &job->entry->arena, &job->entry->result);
 }
 
 static int envelope(struct task *t, void *self, const struct filter_envelope_request *in,
@@ -67,18 +68,19 @@ static int envelope(struct task *t, void *self, const struct filter_envelope_req
 struct judge_job {
 	struct task *task;
 	const struct config *config;
-	const struct judge_message *message;
+	struct judge_message *message;
 	struct envelope_entry *entry; /* NULL: find it out */
 	struct arena *arena;
 	struct verdict verdict;
 };
 
-static void run_judge(const struct dns *dns, void *arg)
+static void run_judge(const struct dns *dns, const struct list_access *lists, void *arg)
 {
 	struct judge_job *job = arg;
+	job->message->lists = lists;
 	if (!job->entry) {
 		job->entry = envelope_entry_new();
-		judge_envelope(job->config, dns, &job->message->facts, &job->entry->arena,
+		judge_envelope(job->config, dns, lists, &job->message->facts, &job->entry->arena,
 			&job->entry->result);
 	}
 	judge_message(job->task, job->config, dns, job->message, &job->entry->result, job->arena,

@@ -7,13 +7,15 @@
 #include "filter/envelope_cache.h"
 #include "filter/filter_calls.h"
 
+typedef void filter_dns_fn(const struct dns *dns, const struct list_access *lists, void *arg);
+
 struct filter {
 	const struct config *config; /* the current one; each call takes a reference of its own */
 	struct envelope_cache *envelopes;
 	struct dkim_keys *keys; /* may be NULL */
-	/* Calls fn with the DNS as one call of task t sees it. */
-	void (*with_dns)(void *context, struct task *t,
-		void (*fn)(const struct dns *dns, void *arg), void *arg);
+	/* Calls fn with the DNS, and the lists in it (NULL: none), as one call of task t sees them.
+	 */
+	void (*with_dns)(void *context, struct task *t, filter_dns_fn *fn, void *arg);
 	void *context;
 };
 

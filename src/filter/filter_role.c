@@ -1,6 +1,8 @@
 #include "filter/filter_role.h"
 
 #include "filter/filter.h"
+#include "filter/list_health.h"
+#include "filter/list_tasks.h"
 #include "resolver/lookup_cache.h"
 #include "resolver/resolver_dns.h"
 
@@ -24,19 +26,36 @@ struct filter_process {
 	struct filter filter; /* first: it is what the calls are answered with */
 	struct ipc_client *resolver;
 	struct lookup_cache *lookups;
+	struct resolver_calls calls; /* over them */
+	struct lists *lists;
+	struct event lists_changed;
+	bool watching;
 };
 
 /* Twice the time that is meant for one half: the message's, where the envelope is done again. */
-static void with_dns(
-	void *context, struct task *t, void (*fn)(const struct dns *dns, void *arg), void *arg)
+static void with_dns(void *context, struct task *t, filter_dns_fn *fn, void *arg)
 {
 	struct filter_process *f = context;
-	struct resolver_calls calls = lookup_cache_calls(f->lookups);
 	struct resolver_asker asker = { .t = t,
-		.calls = &calls,
+		.calls = &f->calls,
 		.deadline = task_deadline(t, 2 * f->filter.config->filter.timeout) };
 	struct dns dns = resolver_dns(&asker);
-	fn(&dns, arg);
+	struct list_tasks tasks = { t, &f->calls };
+	struct list_access lists = { f->lists, list_asker_over(&tasks) };
+	fn(&dns, &lists, arg);
+}
+
+/* Checks the lists in the DNS when that is due, from the moment that there is a resolver. */
+static void watch_lists(struct task *t, void *arg)
+{
+	struct filter_process *f = arg;
+	struct list_tasks tasks = { t, &f->calls };
+	struct list_asker asker = list_asker_over(&tasks);
+	for (int rc = 0; rc != -ECANCELED;) {
+		rc = event_wait(t, &f->lists_changed, lists_next_check(f->lists));
+		if (rc != -ECANCELED)
+			lists_check(f->lists, &asker);
+	}
 }
 
 static int start(struct role_process *p, struct err *err)
@@ -49,6 +68,9 @@ static int start(struct role_process *p, struct err *err)
 		.context = f };
 	f->resolver = ipc_client_new(p->loop, RESOLVER_TIMEOUT);
 	f->lookups = lookup_cache_new(resolver_over(f->resolver));
+	f->calls = lookup_cache_calls(f->lookups);
+	f->lists = lists_new(p->log, &f->lists_changed);
+	lists_configure(f->lists, p->config);
 	p->state = f;
 	return 0;
 }
@@ -60,15 +82,21 @@ static void reconfigured(struct role_process *p)
 	struct filter_process *f = p->state;
 	f->filter.config = p->config;
 	lookup_cache_clear(f->lookups);
+	lists_configure(f->lists, p->config);
 }
 
 static int connected(struct role_process *p, str peer, int fd)
 {
 	struct filter_process *f = p->state;
-	if (str_equal(peer, STR("resolver")))
-		return ipc_client_attach(f->resolver, fd);
-	close(fd);
-	return -EINVAL;
+	if (!str_equal(peer, STR("resolver"))) {
+		close(fd);
+		return -EINVAL;
+	}
+	int rc = ipc_client_attach(f->resolver, fd);
+	if (rc == 0 && !f->watching)
+		rc = task_start(p->loop, watch_lists, f, NULL);
+	f->watching = rc == 0 || f->watching;
+	return rc;
 }
 
 const struct role filter_role = {

@@ -23,11 +23,10 @@ struct scene {
 	struct arena arena;
 };
 
-static void with_dns(
-	void *context, struct task *t, void (*fn)(const struct dns *dns, void *arg), void *arg)
+static void with_dns(void *context, struct task *t, filter_dns_fn *fn, void *arg)
 {
 	struct scene *s = context;
-	fn(&s->j.table.dns, arg);
+	fn(&s->j.table.dns, NULL, arg);
 }
 
 static void scene_init(struct scene *s, const struct testing_case *c)

@@ -19,6 +19,7 @@ static const struct check *const checks[] = {
 	&check_arc,
 	&check_dmarc,
 	&check_allow,
+	&check_lists,
 	&check_header,
 	&check_author,
 	&check_bulk,
@@ -33,7 +34,7 @@ _Static_assert(ARRAY_LEN(checks) <= CHECKS_MAX, "");
 enum {
 	BLOCK = 256 * 1024, /* of a body, between two yields */
 	FROM_MAX = 64 * 1024,
-	/* SPF, DKIM, ARC, DMARC, findings, and as much as the header for the cuts. */
+	/* SPF, DKIM, ARC, DMARC, lists, findings, and as much as the header for the cuts. */
 	SCRATCH_MAX = 16 * 1024 * 1024,
 };
 
@@ -111,14 +112,23 @@ static void without_client(struct envelope_result *out)
 		.dns_failed = STR_EMPTY };
 }
 
+/* The client's address is asked about while the rest is found out. */
+enum { LIST_SCRATCH_MAX = 128 * 1024 };
+
 void judge_envelope(const struct config *config, const struct dns *dns,
-	const struct judge_facts *facts, struct arena *a, struct envelope_result *out)
+	const struct list_access *lists, const struct judge_facts *facts, struct arena *a,
+	struct envelope_result *out)
 {
-	struct timed_dns timed;
+	struct arena scratch CLEANUP(arena_done) = ARENA_INIT(LIST_SCRATCH_MAX);
+	struct list_batch batch;
 	if (facts->no_client) {
 		without_client(out);
 		return;
 	}
+	list_batch_init(&batch, lists, config, &scratch);
+	list_add_ip(&batch, CONFIG_OF_CLIENT, &facts->client);
+	list_batch_begin(&batch);
+	struct timed_dns timed;
 	timed_init(&timed, dns, config->filter.timeout, a);
 	*out = (struct envelope_result){ .dns_failed = STR_EMPTY };
 	str helo = arena_str(a, str_first(facts->helo, 1024));
@@ -145,6 +155,9 @@ void judge_envelope(const struct config *config, const struct dns *dns,
 	}
 	out->took[1] = clock_monotonic() - started - out->took[0];
 	out->dns_failed = timed.failed;
+	started = clock_monotonic();
+	list_batch_finish(&batch, a, &out->lists);
+	out->took[2] = clock_monotonic() - started;
 }
 
 /* ── The message ──────────────────────────────────────────────────────────────────────────── */

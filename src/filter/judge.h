@@ -12,6 +12,7 @@
 #pragma once
 
 #include "filter/finding.h"
+#include "filter/lists.h"
 #include "mailauth/auth_results.h"
 
 struct task;
@@ -45,8 +46,9 @@ struct judge_message {
 	const str *recipients;
 	size_t recipient_count;
 	str content;
-	int64_t received;       /* seconds since 1970 */
-	struct dkim_keys *keys; /* decoded before; NULL: none are kept */
+	int64_t received;                /* seconds since 1970 */
+	struct dkim_keys *keys;          /* decoded before; NULL: none are kept */
+	const struct list_access *lists; /* NULL: none is asked */
 };
 
 enum judge_action { JUDGE_ACCEPT, JUDGE_JUNK, JUDGE_REJECT, JUDGE_TEMPFAIL };
@@ -74,17 +76,19 @@ struct verdict {
 struct envelope_result {
 	struct rdns_outcome rdns;
 	struct spf_outcome spf, spf_helo;
-	bool no_client;    /* nothing is known: SPF is "none", the rest is empty */
-	bool has_spf_helo; /* else the HELO name is none that could have a policy */
-	int64_t took[2];   /* nanoseconds: reverse DNS and HELO, SPF */
-	str dns_failed;    /* the first question that got no answer; empty: none */
+	bool no_client;            /* nothing is known: SPF is "none", the rest is empty */
+	bool has_spf_helo;         /* else the HELO name is none that could have a policy */
+	struct list_results lists; /* about the client */
+	int64_t took[3];           /* nanoseconds: reverse DNS and HELO, SPF, lists beyond that */
+	str dns_failed;            /* the first question that got no answer; empty: none */
 };
 
 /* What ENVELOPE_ARENA_MAX bytes of an arena hold. Slices of the facts are copied. Waits as the
  * look-ups do. */
-enum { ENVELOPE_ARENA_MAX = 192 * 1024 };
+enum { ENVELOPE_ARENA_MAX = 256 * 1024 };
 void judge_envelope(const struct config *config, const struct dns *dns,
-	const struct judge_facts *facts, struct arena *a, struct envelope_result *out);
+	const struct list_access *lists, const struct judge_facts *facts, struct arena *a,
+	struct envelope_result *out);
 
 /* Why the message need not be transferred at all; code 0: it may come. */
 struct judge_reply judge_early(const struct config *config, const struct judge_facts *facts,

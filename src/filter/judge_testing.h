@@ -79,7 +79,8 @@ static inline void testing_judge_init(struct testing_judgement *j, const struct 
 
 static inline void testing_judge_run(struct testing_judgement *j)
 {
-	judge_envelope(j->config, &j->table.dns, &j->message.facts, &j->arena, &j->envelope);
+	judge_envelope(j->config, &j->table.dns, j->message.lists, &j->message.facts, &j->arena,
+		&j->envelope);
 	j->early = judge_early(j->config, &j->message.facts, &j->envelope, &j->arena);
 	judge_message(j->task, j->config, &j->table.dns, &j->message, &j->envelope, &j->arena,
 		&j->verdict);

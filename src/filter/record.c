@@ -15,6 +15,7 @@ enum {
 	SHORT_MAX = 100,
 	STEPS_MAX = 20,
 	ARC_LISTED_MAX = 5,
+	LISTED_MAX = 30, /* results of lists, of envelope and message each */
 };
 
 static void put_client(const struct judge_facts *f, const struct envelope_result *e, struct json *j)
@@ -167,6 +168,53 @@ static void put_auth(const struct judgement *j, struct json *out)
 	json_end(out);
 }
 
+/* ── Lists in the DNS ─────────────────────────────────────────────────────────────────────── */
+
+static void put_of(unsigned of, struct json *j)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(200);
+	for (size_t bit = 0; bit < CONFIG_OF_COUNT; bit++)
+		if (of & 1U << bit)
+			buf_printf(&text, "%s%s", text.n ? " " : "",
+				config_list_of_name((enum config_list_of)(1U << bit)));
+	json_str(j, "of", buf_str(&text));
+}
+
+static void put_list_results(const struct list_results *results, struct json *j)
+{
+	for (size_t i = 0; i < MIN(results->n, (size_t)LISTED_MAX); i++) {
+		const struct list_result *r = &results->items[i];
+		json_object(j, NULL);
+		json_str(j, "list", r->list);
+		put_of(r->of, j);
+		json_str_max(j, "asked", r->thing, SHORT_MAX);
+		json_str(j, "answer", r->answer);
+		if (r->label.n) {
+			json_str(j, "name", r->label);
+			json_decimal(j, "score", r->score);
+		}
+		if (r->why.n)
+			json_str_max(j, "why", r->why, TEXT_MAX);
+		json_decimal(j, "ms", (double)r->took / (double)NSEC_PER_MSEC);
+		json_end(j);
+	}
+}
+
+/* What is listed and what had no answer; of what is not listed the client alone. */
+static void put_lists(const struct judgement *j, struct json *out)
+{
+	const struct list_results *client = &j->envelope->lists, *message = &j->lists;
+	if (client->asked + message->asked == 0)
+		return;
+	json_array(out, "lists");
+	put_list_results(client, out);
+	put_list_results(message, out);
+	json_end(out);
+	json_i64(out, "lists_asked", client->asked + message->asked);
+	if (client->truncated || message->truncated)
+		json_bool(out, "lists_truncated", true);
+}
+
 /* ── What followed ────────────────────────────────────────────────────────────────────────── */
 
 static void put_findings(const struct findings *f, struct json *j)
@@ -196,6 +244,8 @@ static void put_times(const struct judgement *j, const struct check *const *chec
 			ns += j->envelope->took[0];
 		if (checks[i] == &check_spf)
 			ns += j->envelope->took[1];
+		if (checks[i] == &check_lists)
+			ns += j->envelope->took[2];
 		json_object(out, NULL);
 		json_str(out, "name", str_from_z(checks[i]->name));
 		json_decimal(out, "ms", (double)ns / (double)NSEC_PER_MSEC);
@@ -245,6 +295,7 @@ static bool write_record(const struct judgement *j, const struct verdict *v,
 	if (whole) {
 		put_head(j, &out);
 		put_auth(j, &out);
+		put_lists(j, &out);
 		put_findings(&j->findings, &out);
 		put_times(j, checks, took, n, &out);
 	} else {

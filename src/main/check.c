@@ -186,6 +186,28 @@ static void check_exposure(struct check *c)
 		finding(c, false, "no mail can come in: smtp.listen and lmtp.listen are empty");
 }
 
+/* One list that is wrong about somebody must not decide alone, unless that is meant. */
+static void check_lists(struct check *c)
+{
+	const struct config_filter *filter = &c->config->filter;
+	double junk_at = filter->junk_at;
+	for (size_t i = 0; i < c->config->domains.n; i++)
+		junk_at = MIN(junk_at, c->config->domains.items[i].filter.junk_at);
+	for (size_t i = 0; i < filter->lists.n; i++) {
+		const struct config_list *l = &filter->lists.items[i];
+		for (size_t k = 0; k < l->reply_count; k++) {
+			const struct config_list_reply *r = &l->replies[k];
+			double most = MAX(r->score, r->received_score);
+			if (!r->decisive && most >= junk_at)
+				finding(c, false,
+					"filter.lists: %.*s%s%.*s scores %.1f, and Junk is from "
+					"%.1f on: lower it, or say decisive = true",
+					STR_ARG(l->name), r->name.n ? "_" : "", STR_ARG(r->name),
+					most, junk_at);
+		}
+	}
+}
+
 static void check_all(struct check *c)
 {
 	check_directories(c);
@@ -193,6 +215,7 @@ static void check_all(struct check *c)
 		check_store(c);
 	check_certificate(c);
 	check_exposure(c);
+	check_lists(c);
 	check_endpoints(c, "smtp.listen", &c->config->smtp.listen);
 	check_endpoints(c, "lmtp.listen", &c->config->lmtp.listen);
 	check_endpoints(c, "imap.listen", &c->config->imap.listen);

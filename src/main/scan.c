@@ -8,6 +8,8 @@
 
 #include "base/json.h"
 #include "filter/judge.h"
+#include "filter/list_health.h"
+#include "filter/list_tasks.h"
 #include "io/task.h"
 #include "main/auth.h"
 #include "main/cli.h"
@@ -94,9 +96,18 @@ static bool send_verdict(const struct scan *s, size_t index, const struct verdic
 	       write_all(s->out, v->record.p, v->record.n);
 }
 
-static bool judge_item(
-	const struct scan *s, struct resolver_asker *asker, struct dkim_keys *keys, size_t index)
+/* What a worker keeps. */
+struct worker {
+	struct scan *scan;
+	struct resolver_asker *asker;
+	struct dkim_keys *keys;
+	const struct list_access *lists; /* NULL: none is asked */
+};
+
+static bool judge_item(const struct worker *w, size_t index)
 {
+	const struct scan *s = w->scan;
+	struct resolver_asker *asker = w->asker;
 	struct buf text CLEANUP(buf_done) = BUF_INIT(2ULL * MESSAGE_MAX);
 	struct arena a CLEANUP(arena_done) = ARENA_INIT(JUDGE_ARENA_MAX + ENVELOPE_ARENA_MAX);
 	struct envelope_result envelope;
@@ -117,11 +128,12 @@ static bool judge_item(
 						 .domain = s->domain },
 		.content = buf_str(&text),
 		.received = arrival(s, trace.header),
-		.keys = keys };
+		.keys = w->keys,
+		.lists = w->lists };
 	struct dns dns =
 		s->options->no_dns ? (struct dns){ .lookup = not_asked } : resolver_dns(asker);
 	asker->deadline = task_deadline(asker->t, 2 * s->config->filter.timeout);
-	judge_envelope(s->config, &dns, &message.facts, &a, &envelope);
+	judge_envelope(s->config, &dns, w->lists, &message.facts, &a, &envelope);
 	judge_message(asker->t, s->config, &dns, &message, &envelope, &a, &verdict);
 	return send_verdict(s, index, &verdict);
 }
@@ -129,11 +141,19 @@ static bool judge_item(
 static int work(struct resolver_asker *asker, void *arg)
 {
 	struct scan *s = arg;
-	struct dkim_keys *keys = dkim_keys_new(KEYS);
+	struct log_sink sink = { .fd = STDERR_FILENO, .level = LOG_LEVEL_WARNING };
+	struct log log = { .sink = &sink };
+	struct list_tasks tasks = { asker->t, asker->calls };
+	struct list_access access = { lists_new(&log, NULL), list_asker_over(&tasks) };
+	struct worker w = { s, asker, dkim_keys_new(KEYS), s->options->no_dns ? NULL : &access };
 	bool open = true;
+	lists_configure(access.lists, s->config);
+	if (w.lists)
+		lists_check(access.lists, &access.asker);
 	for (size_t i; open && (i = atomic_fetch_add(s->next, 1)) < s->items.n;)
-		open = judge_item(s, asker, keys, i);
-	dkim_keys_free(keys);
+		open = judge_item(&w, i);
+	lists_free(access.lists);
+	dkim_keys_free(w.keys);
 	return open ? EXIT_DONE : EXIT_FAILED;
 }
 
