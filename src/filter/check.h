@@ -13,6 +13,7 @@ struct judgement {
 	const struct config *config;
 	const struct config_auth *auth;
 	const struct config_filter *rules;
+	const struct config_antivirus *antivirus;
 	const struct dns *dns;
 	const struct judge_message *message;
 	const struct judge_facts *facts;
@@ -27,6 +28,10 @@ struct judgement {
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
 	bool has_dkim, has_arc, has_dmarc; /* evaluated */
+
+	struct evp_md_ctx_st *digest; /* of the message, where it is to be scanned */
+	struct scan_outcome virus;
+	bool has_virus; /* it was to be scanned */
 
 	struct findings findings;
 	bool exempt;      /* an allow-listed domain, authenticated: no penalty of SPF and DMARC */
@@ -50,7 +55,7 @@ struct check {
 };
 
 extern const struct check check_client, check_spf, check_dkim, check_arc, check_dmarc, check_allow,
-	check_results;
+	check_results, check_virus;
 
 enum { CHECKS_MAX = 16 };
 

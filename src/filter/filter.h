@@ -10,7 +10,8 @@
 struct filter {
 	const struct config *config; /* the current one; each call takes a reference of its own */
 	struct envelope_cache *envelopes;
-	struct dkim_keys *keys; /* may be NULL */
+	struct dkim_keys *keys;                  /* may be NULL */
+	const struct antivirus_calls *antivirus; /* NULL: nothing is scanned */
 	/* Calls fn with the DNS as one call of task t sees it. */
 	void (*with_dns)(void *context, struct task *t,
 		void (*fn)(const struct dns *dns, void *arg), void *arg);

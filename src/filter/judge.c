@@ -18,6 +18,7 @@ static const struct check *const checks[] = {
 	&check_arc,
 	&check_dmarc,
 	&check_allow,
+	&check_virus,
 };
 _Static_assert(ARRAY_LEN(checks) <= CHECKS_MAX, "");
 
@@ -207,6 +208,23 @@ static void run_report(struct judgement *j)
 			checks[i]->done(j);
 }
 
+/* Of a message that is clean this says nothing: anybody can claim that. */
+static void put_virus_status(const struct judgement *j, struct buf *out)
+{
+	const struct scan_outcome *v = &j->virus;
+	bool accepted =
+		v->result == SCAN_FAILED && j->antivirus->unavailable == CONFIG_UNAVAILABLE_ACCEPT;
+	if (!j->has_virus || v->result == SCAN_CLEAN || accepted)
+		return;
+	str what = v->result == SCAN_INFECTED ? v->signature : v->why;
+	buf_printf(out, "X-Virus-Status: %s; ",
+		v->result == SCAN_INFECTED ? "Infected" : "Not scanned");
+	what = str_first(what, 200);
+	for (size_t i = 0; i < what.n; i++)
+		buf_add_char(out, what.p[i] >= ' ' && what.p[i] < 127 ? what.p[i] : '?');
+	buf_add(out, STR("\r\n"));
+}
+
 static str fields_of(const struct judgement *j, struct arena *a)
 {
 	const struct envelope_result *e = j->envelope;
@@ -227,6 +245,7 @@ static str fields_of(const struct judgement *j, struct arena *a)
 	auth_results_format(&results, &text);
 	if (j->auth->received_spf)
 		received_spf_format(&results, &text);
+	put_virus_status(j, &text);
 	ASSERT(!text.overflowed);
 	return arena_str(a, buf_str(&text));
 }
@@ -262,6 +281,7 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 		.config = config,
 		.auth = own ? &own->auth : &config->auth,
 		.rules = own ? &own->filter : &config->filter,
+		.antivirus = own ? &own->antivirus : &config->antivirus,
 		.dns = &timed.dns,
 		.message = message,
 		.facts = &message->facts,

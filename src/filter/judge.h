@@ -7,10 +7,11 @@
  *
  * The message is never changed here: the verdict says what to put before it and what to cut out.
  * Look-ups go through the caller's struct dns, and together take no longer than filter.timeout;
- * what was not answered by then counts as temporary.
+ * what was not answered by then counts as temporary. The scanner takes its own time.
  */
 #pragma once
 
+#include "antivirus/scanner.h"
 #include "filter/finding.h"
 #include "mailauth/auth_results.h"
 
@@ -44,8 +45,9 @@ struct judge_message {
 	const str *recipients;
 	size_t recipient_count;
 	str content;
-	int64_t received;       /* seconds since 1970 */
-	struct dkim_keys *keys; /* decoded before; NULL: none are kept */
+	int64_t received;              /* seconds since 1970 */
+	struct dkim_keys *keys;        /* decoded before; NULL: none are kept */
+	const struct scanner *scanner; /* NULL: it is not scanned for viruses */
 };
 
 enum judge_action { JUDGE_ACCEPT, JUDGE_JUNK, JUDGE_REJECT, JUDGE_TEMPFAIL };
