@@ -163,15 +163,12 @@ static int say_stream(struct talk *k)
 {
 	char *chunk CLEANUP(free_pointer) = xmalloc(sizeof(uint32_t) + CHUNK);
 	int rc = say(k, STR("zINSTREAM\0"), -1);
-	for (uint64_t at = 0; rc == 0; at += CHUNK) {
-		size_t n;
-		bool last = at >= k->q->size;
-		k->unreadable = read_chunk(k->q, last ? k->q->size : at, chunk, &n);
-		if (k->unreadable < 0)
-			return k->unreadable;
-		rc = say(k, str_from(chunk, n), -1);
-		if (last)
-			break;
+	bool last = false;
+	for (uint64_t at = 0; rc == 0 && !last; at += CHUNK) {
+		size_t n = 0;
+		last = at >= k->q->size;
+		k->unreadable = read_chunk(k->q, MIN(at, k->q->size), chunk, &n);
+		rc = k->unreadable < 0 ? k->unreadable : say(k, str_from(chunk, n), -1);
 	}
 	return rc;
 }

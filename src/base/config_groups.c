@@ -1,9 +1,9 @@
 /*
  * config_groups.c: filter.findings = ( { … } ) and domains = ( { … } ).
  *
- * A domain begins as a copy of the sections auth, filter and antivirus, and what stands in its group is laid
- * over that. The names of findings are those of the filter's own table, so that an unknown one is
- * an error with its line like any other.
+ * A domain begins as a copy of the sections auth, filter and antivirus, and what stands in its
+ * group is laid over that. The names of findings are those of the filter's own table, so that an
+ * unknown one is an error with its line like any other.
  */
 #include "base/config_groups.h"
 

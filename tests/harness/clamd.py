@@ -152,7 +152,7 @@ class Fake(Listener):
         elif mood == "encrypted":
             answer = f"{subject}: Heuristics.Encrypted.Zip FOUND\0".encode()
         elif mood == "odd":
-            answer = b"fd[10]: Odd\r\n\x1b[31m\xff" + b"y" * 300 + b" FOUND\0"
+            answer = b"fd[10]: Odd\r\t\x1b[31m\xff" + b"y" * 300 + b" FOUND\0"
         elif mood == "half":
             answer = answer[:7]
         elif mood == "close":
