@@ -164,14 +164,20 @@ static void sizes(void **state)
 {
 	static const size_t sizes[] = { 0, 1, 65535, 65536, 65537, 200000 };
 	struct stage s;
-	char *content = xcalloc(200000, 1);
+	char *content = xmalloc(200000);
+	for (size_t i = 0; i < 200000; i++)
+		content[i] = (char)(i % 251);
+	memcpy(content, "virus", 5);
 	stage_open(&s, 1, "cache_size = 0;");
 	for (size_t i = 0; i < 2 * ARRAY_LEN(sizes); i++) {
 		size_t n = sizes[i / 2];
-		memcpy(content, "virus", 5);
+		unsigned long long sum = 0;
+		for (size_t k = 0; k < n; k++)
+			sum = fake_sum(sum, content[k]);
 		struct ask a = { .content = str_from(content, n), .file = n && i % 2 };
 		ask_one(&s, &a);
 		assert_int_equal(a.reply.result, n < 5 ? SCAN_CLEAN : SCAN_INFECTED);
+		assert_true(s.fakes[0].sum == sum);
 		arena_done(&a.arena);
 	}
 	free(content);

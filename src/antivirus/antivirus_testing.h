@@ -33,7 +33,8 @@ struct fake_clamd {
 	unsigned holding, holding_most; /* conversations that are held now, and at most */
 	unsigned open;                  /* conversations */
 	atomic_uint scans, pings;
-	atomic_bool deaf; /* does not answer PING */
+	atomic_bool deaf;  /* does not answer PING */
+	atomic_ullong sum; /* of the last stream: fake_sum() */
 };
 
 struct fake_talk {
@@ -52,21 +53,30 @@ static inline bool fake_read(int fd, void *out, size_t n)
 	return true;
 }
 
+/* Changes with each byte and its place. */
+static inline unsigned long long fake_sum(unsigned long long sum, char c)
+{
+	return sum * 31 + (unsigned char)c + 1;
+}
+
 /* The content of a stream; at most its first bytes are kept. */
-static inline bool fake_read_stream(int fd, char *out, size_t size)
+static inline bool fake_read_stream(struct fake_clamd *f, int fd, char *out, size_t size)
 {
 	uint32_t n;
 	size_t have = 0;
+	unsigned long long sum = 0;
 	while (fake_read(fd, &n, sizeof n) && n) {
 		for (n = ntohl(n); n; n--) {
 			char c;
 			if (!fake_read(fd, &c, 1))
 				return false;
+			sum = fake_sum(sum, c);
 			if (have + 1 < size)
 				out[have++] = c;
 		}
 	}
 	out[have] = '\0';
+	f->sum = sum;
 	return true;
 }
 
@@ -124,7 +134,7 @@ static inline void *fake_converse(void *arg)
 		else
 			(void)!send(talk->fd, "PONG", 5, MSG_NOSIGNAL);
 	} else if (good && strcmp(command, "zINSTREAM") == 0 &&
-		   fake_read_stream(talk->fd, content, sizeof content)) {
+		   fake_read_stream(f, talk->fd, content, sizeof content)) {
 		fake_answer(f, talk->fd, content);
 	}
 	close(talk->fd);

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -46,8 +47,10 @@ static int connect_local(struct talk *k, int64_t deadline)
 static int connect_tcp(struct talk *k, int64_t deadline)
 {
 	const struct endpoint *e = k->q->server;
-	int error = 0;
+	int error = 0, one = 1;
 	socklen_t n = sizeof error;
+	setsockopt(k->fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		sizeof one); /* the end of a stream is small */
 	bool pending = connect(k->fd, &e->address.any, e->size) < 0;
 	if (pending && errno != EINPROGRESS)
 		return -errno;
