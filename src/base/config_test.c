@@ -317,7 +317,7 @@ static void test_errors(void **state)
 			"auth is a section: write auth: { … };" },
 		{ HOST "domains = ( { name = \"a.example\"; filter: { enabled = false; }; } );",
 			"unknown key of a domain's rules \"enabled\"; known here: junk_at, "
-			"reject_at, findings" },
+			"reject_at, blocked_extensions, findings" },
 		{ HOST "domains = ( { name = \"a.example\"; auth: {\n spf_fail = \"no\"; }; } );",
 			"postern.conf:3: auth.spf_fail: \"no\" is not \"score\" or \"reject\"" },
 		{ HOST "smtp: { xclient_from = [ \"10.0.0.1/8\" ]; };",

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "filter/judge.h"
+#include "mail/mail.h"
 
 struct judgement {
 	struct arena *arena;
@@ -17,9 +18,9 @@ struct judgement {
 	const struct dns *dns;
 	const struct judge_message *message;
 	const struct judge_facts *facts;
-	str header;    /* with its empty line */
-	str from;      /* the values of all From fields, joined with ", " */
-	bool has_body; /* the checks look at the message; else only at the envelope */
+	str header; /* with its empty line */
+	str from;   /* the values of all From fields, joined with ", " */
+	struct mail mail;
 
 	const struct envelope_result *envelope;
 	struct dkim_verifier *dkim_verifier;
@@ -36,6 +37,7 @@ struct judgement {
 	struct findings findings;
 	bool exempt;      /* an allow-listed domain, authenticated: no penalty of SPF and DMARC */
 	bool arc_trusted; /* a trusted forwarder saw DMARC pass */
+	size_t forged;    /* stretches of Authentication-Results in our name */
 	struct auth_span *cuts;
 	size_t cut_count;
 	bool cut_too_far;
@@ -55,9 +57,21 @@ struct check {
 };
 
 extern const struct check check_client, check_spf, check_dkim, check_arc, check_dmarc, check_allow,
-	check_results, check_virus;
+	check_results, check_header, check_author, check_bulk, check_uri, check_html, check_mime,
+	check_attachment, check_pattern, check_virus;
 
-enum { CHECKS_MAX = 16 };
+enum { CHECKS_MAX = 32 };
+
+/* The domain of the author (of the first one in From), as from domain_ascii(); empty where there is
+ * none. */
+str judgement_author_domain(const struct judgement *j);
+
+/* Whether DMARC has passed: the author is who it says. */
+bool judgement_is_aligned(const struct judgement *j);
+
+/* Whether both belong to one organization, by the public-suffix list. Both as from
+ * domain_ascii(). */
+bool same_organization(str a, str b);
 
 /* Adds a finding whose evidence is made as by printf. */
 void judgement_find(struct judgement *j, enum finding_name name, const char *format, ...)
@@ -69,6 +83,9 @@ bool names_contain(const struct config_names *names, str name, str *out_domain);
 
 /* The verdict that follows from findings and policies: into *out action, reply, score, why. */
 void judgement_decide(struct judgement *j, struct verdict *out);
+
+/* The fields to put before the message: Authentication-Results, X-Spam-… In the arena. */
+str judgement_fields(const struct judgement *j, const struct verdict *verdict, struct arena *a);
 
 /* The decision record, at most JUDGE_RECORD_MAX bytes. took: nanoseconds of each check. */
 str judgement_record(const struct judgement *j, const struct verdict *verdict,

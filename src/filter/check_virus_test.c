@@ -174,6 +174,18 @@ static void what_is_too_large_is_not_asked_about(void **state)
 	}
 }
 
+static void a_status_from_outside_is_cut_out(void **state)
+{
+	struct testing_judgement j;
+	struct testing_case c = { .message = "A: 1\r\nX-Virus-Status: Clean\r\n" MESSAGE };
+	testing_judge_init(&j, &c);
+	testing_judge_run(&j);
+	assert_int_equal(j.verdict.cut_count, 1);
+	assert_int_equal(j.verdict.cuts[0].offset, 6);
+	assert_int_equal(j.verdict.cuts[0].n, 23);
+	testing_judge_done(&j);
+}
+
 static void without_a_scanner_nothing_is_said(void **state)
 {
 	struct testing_judgement j;
@@ -191,6 +203,7 @@ int main(void)
 		cmocka_unit_test(outcomes_and_policies),
 		cmocka_unit_test(the_digest),
 		cmocka_unit_test(what_is_too_large_is_not_asked_about),
+		cmocka_unit_test(a_status_from_outside_is_cut_out),
 		cmocka_unit_test(without_a_scanner_nothing_is_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

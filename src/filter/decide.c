@@ -157,7 +157,7 @@ static void by_header(struct judgement *j, struct verdict *out)
 		demand(out, JUDGE_REJECT,
 			(struct judge_reply){ 550, 5, 6, 0,
 				STR("The header is too large, and has Authentication-Results in "
-				    "our name") });
+				    "our name or X-Spam fields") });
 }
 
 void judgement_decide(struct judgement *j, struct verdict *out)

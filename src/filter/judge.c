@@ -9,23 +9,19 @@
 #include "mail/header.h"
 #include "mailauth/domain.h"
 
-/* In the order in which they report: later ones look at what earlier ones found. */
+/* In the order in which they report: later ones look at what earlier ones found. To add one, see
+ * check.h. */
 static const struct check *const checks[] = {
-	&check_results,
-	&check_client,
-	&check_spf,
-	&check_dkim,
-	&check_arc,
-	&check_dmarc,
-	&check_allow,
-	&check_virus,
+	&check_results, &check_client, &check_spf, &check_dkim, &check_arc, &check_dmarc,
+	&check_allow, &check_header, &check_author, &check_bulk, &check_uri, &check_html,
+	&check_mime, &check_attachment, &check_pattern,
+	&check_virus, /* what it waits for would be lost for the DNS */
 };
 _Static_assert(ARRAY_LEN(checks) <= CHECKS_MAX, "");
 
 enum {
 	BLOCK = 256 * 1024, /* of a body, between two yields */
 	FROM_MAX = 64 * 1024,
-	FIELDS_MAX = 256 * 1024,
 	/* SPF, DKIM, ARC, DMARC, findings, and as much as the header for the cuts. */
 	SCRATCH_MAX = 16 * 1024 * 1024,
 };
@@ -155,6 +151,27 @@ static str authors(str header, struct arena *a)
 	return text.n ? arena_str(a, buf_str(&text)) : STR_EMPTY;
 }
 
+str judgement_author_domain(const struct judgement *j)
+{
+	const struct address_list *from = &j->mail.from;
+	str domain;
+	for (size_t i = 0; i < from->n; i++)
+		if (from->list[i].kind == ADDRESS_MAILBOX &&
+			domain_ascii(from->list[i].host, j->arena, &domain))
+			return domain;
+	return STR_EMPTY;
+}
+
+bool judgement_is_aligned(const struct judgement *j)
+{
+	return j->has_dmarc && j->dmarc.result == DMARC_PASS;
+}
+
+bool same_organization(str a, str b)
+{
+	return str_equal(dmarc_organization_psl(a), dmarc_organization_psl(b));
+}
+
 static void run_begin(struct judgement *j, int64_t took[])
 {
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
@@ -208,48 +225,6 @@ static void run_report(struct judgement *j)
 			checks[i]->done(j);
 }
 
-/* Of a message that is clean this says nothing: anybody can claim that. */
-static void put_virus_status(const struct judgement *j, struct buf *out)
-{
-	const struct scan_outcome *v = &j->virus;
-	bool accepted =
-		v->result == SCAN_FAILED && j->antivirus->unavailable == CONFIG_UNAVAILABLE_ACCEPT;
-	if (!j->has_virus || v->result == SCAN_CLEAN || accepted)
-		return;
-	str what = v->result == SCAN_INFECTED ? v->signature : v->why;
-	buf_printf(out, "X-Virus-Status: %s; ",
-		v->result == SCAN_INFECTED ? "Infected" : "Not scanned");
-	what = str_first(what, 200);
-	for (size_t i = 0; i < what.n; i++)
-		buf_add_char(out, what.p[i] >= ' ' && what.p[i] < 127 ? what.p[i] : '?');
-	buf_add(out, STR("\r\n"));
-}
-
-static str fields_of(const struct judgement *j, struct arena *a)
-{
-	const struct envelope_result *e = j->envelope;
-	struct auth_results results = {
-		.authserv_id = j->auth->authserv_id.n ? j->auth->authserv_id : j->config->hostname,
-		.client = j->facts->client,
-		.helo = j->facts->helo,
-		.sender = j->facts->sender,
-		.utf8 = j->facts->utf8,
-		.rdns = &e->rdns,
-		.spf = &e->spf,
-		.spf_helo = e->has_spf_helo && j->facts->sender.n ? &e->spf_helo : NULL,
-		.dkim = j->has_dkim ? &j->dkim : NULL,
-		.arc = j->has_arc ? &j->arc : NULL,
-		.dmarc = j->has_dmarc ? &j->dmarc : NULL,
-	};
-	struct buf text CLEANUP(buf_done) = BUF_INIT(FIELDS_MAX);
-	auth_results_format(&results, &text);
-	if (j->auth->received_spf)
-		received_spf_format(&results, &text);
-	put_virus_status(j, &text);
-	ASSERT(!text.overflowed);
-	return arena_str(a, buf_str(&text));
-}
-
 /* What outlives the judgement. */
 static void keep(struct judgement *j, struct arena *a, struct verdict *out)
 {
@@ -264,7 +239,7 @@ static void keep(struct judgement *j, struct arena *a, struct verdict *out)
 	const struct rdns_outcome *r = &j->envelope->rdns;
 	out->client_name = r->result == RDNS_PASS ? arena_str(a, r->name) : STR_EMPTY;
 	out->findings = findings_main(&j->findings, 6, a);
-	out->fields = fields_of(j, a);
+	out->fields = judgement_fields(j, out, a);
 }
 
 void judge_message(struct task *t, const struct config *config, const struct dns *dns,
@@ -273,7 +248,8 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 {
 	const struct config_domain *own = config_domain_find(config, message->facts.domain);
 	size_t header_n = header_length(message->content);
-	struct arena scratch CLEANUP(arena_done) = ARENA_INIT(SCRATCH_MAX + 2 * header_n);
+	struct arena scratch CLEANUP(arena_done) =
+		ARENA_INIT(SCRATCH_MAX + 2 * header_n + MAIL_ARENA_MAX(message->content.n));
 	struct timed_dns timed;
 	timed_init(&timed, dns, config->filter.timeout, &scratch);
 	struct judgement j = {
@@ -292,6 +268,7 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 	int64_t took[CHECKS_MAX] = { 0 };
 	findings_init(&j.findings, &j.rules->findings, &scratch);
 	j.from = authors(j.header, &scratch);
+	mail_read(&scratch, message->content, &j.mail);
 	run_begin(&j, took);
 	run_body(t, &j, str_skip(message->content, header_n), took);
 	run_end(&j, took);
@@ -303,4 +280,5 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 	judgement_decide(&j, out);
 	keep(&j, a, out);
 	out->record = judgement_record(&j, out, checks, took, ARRAY_LEN(checks), a);
+	mail_done(&j.mail);
 }

@@ -90,6 +90,7 @@ static void check_fields(str rest)
 	for (; header_next(rest, &at, &field); n++)
 		ASSERT(str_equal(field.name, STR("Authentication-Results")) ||
 			str_equal(field.name, STR("Received-SPF")) ||
+			str_starts(field.name, STR("X-Spam-")) ||
 			str_equal(field.name, STR("X-Virus-Status")));
 	ASSERT(at == rest.n && n > 0 && str_ends(rest, STR("\r\n")));
 }

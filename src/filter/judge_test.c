@@ -283,7 +283,9 @@ static void of_a_trusted_forwarder(void **state)
 #define GOOD_CLIENT                                                                                \
 	"1.2.0.192.in-addr.arpa PTR mail.away.test\n"                                              \
 	"mail.away.test A 192.0.2.1\n"
-#define MESSAGE "From: A <a@away.test>\r\nSubject: x\r\n\r\nx\r\n"
+#define MESSAGE                                                                                    \
+	"From: A <a@away.test>\r\nTo: b@here.test\r\nSubject: x\r\n"                               \
+	"Date: Tue, 14 Nov 2023 22:00:00 +0000\r\nMessage-ID: <1@away.test>\r\n\r\nx\r\n"
 #define FOOTBALL_REJECT "_dmarc.football.example.com TXT v=DMARC1; p=reject\n"
 #define FOOTBALL_QUARANTINE "_dmarc.football.example.com TXT v=DMARC1; p=quarantine\n"
 #define AWAY_FAIL "away.test TXT v=spf1 ip4:198.51.100.1 -all\n"
@@ -455,10 +457,12 @@ static const struct row rows[] = {
 			.sender = "",
 			.message = MESSAGE },
 		JUDGE_ACCEPT, NULL, "SPF_PASS !SPF_HELO_PASS !SPF_HELO_NONE", "spf=pass", NULL },
-	{ "an empty message", { .dns = GOOD_CLIENT, .message = "" }, JUDGE_ACCEPT, NULL,
-		"DMARC_PERMERROR DKIM_NONE", NULL, NULL },
+	{ "an empty message", { .dns = GOOD_CLIENT, .message = "" }, JUDGE_JUNK, NULL,
+		"DMARC_PERMERROR DKIM_NONE FROM_MISSING DATE_MISSING MESSAGE_ID_MISSING TO_MISSING "
+		"SUBJECT_MISSING MIME_EMPTY",
+		NULL, NULL },
 	{ "no header", { .dns = GOOD_CLIENT, .message = "\r\nx" }, JUDGE_ACCEPT, NULL,
-		"DMARC_PERMERROR", NULL, NULL },
+		"DMARC_PERMERROR FROM_MISSING !MIME_EMPTY", NULL, NULL },
 	{ "two authors: the stricter policy counts",
 		{ .dns = GOOD_CLIENT FOOTBALL_REJECT,
 			.message = "From: a@away.test\r\nFrom: joe@football.example.com\r\n\r\n" },
@@ -629,7 +633,8 @@ static void a_forgery_too_far_behind_is_refused(void **state)
 				STR("X-Filler: 1234567890123456789012345678901234567890\r\n"));
 		buf_add(&message, STR("Authentication-Results: mx.here.test; spf=pass\r\n\r\nx"));
 		struct testing_judgement j;
-		testing_judge_init(&j, &(struct testing_case){ .dns = "" });
+		testing_judge_init(&j, &(struct testing_case){ .dns = "",
+					       .config = "filter: { junk_at = 50.0; };" });
 		j.message.content = buf_str(&message);
 		testing_judge_run(&j);
 		assert_int_equal(j.verdict.action, far ? JUDGE_REJECT : JUDGE_ACCEPT);

@@ -189,6 +189,20 @@ static uint32_t negative_ttl(struct reader *r, size_t count)
 	return 0;
 }
 
+const char *answer_rcode_text(unsigned rcode)
+{
+	switch (rcode) {
+	case 1:
+		return "FORMERR";
+	case 4:
+		return "NOTIMP";
+	case 5:
+		return "REFUSED";
+	default:
+		return "SERVFAIL: no name server gives a usable answer";
+	}
+}
+
 void answer_parse(str message, enum dns_type type, struct arena *a, struct answer *out)
 {
 	struct reader r = { .message = message };
@@ -210,9 +224,12 @@ void answer_parse(str message, enum dns_type type, struct arena *a, struct answe
 		if (!r.bad)
 			collect(&c, &record);
 	}
+	/* A failure that libunbound remembers comes as a message, not as a code beside it. */
 	unsigned rcode = flags & 15;
-	out->why = c.why ? c.why : out->why;
-	if (r.bad || c.why || (rcode && rcode != RCODE_NXDOMAIN))
+	bool failed = !r.bad && rcode && rcode != RCODE_NXDOMAIN;
+	if (c.why || failed)
+		out->why = c.why ? c.why : answer_rcode_text(rcode);
+	if (r.bad || c.why || failed)
 		return;
 	out->why = "";
 	out->status = c.n ? DNS_FOUND : rcode ? DNS_NXDOMAIN : DNS_NODATA;

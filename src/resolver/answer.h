@@ -20,5 +20,8 @@ struct answer {
 	const char *why; /* DNS_TEMPORARY: a few words; else "" */
 };
 
+/* What a response code means to somebody who needed an answer. */
+const char *answer_rcode_text(unsigned rcode);
+
 /* `rdata` is in the arena. */
 void answer_parse(str message, enum dns_type type, struct arena *a, struct answer *out);

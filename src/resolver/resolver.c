@@ -111,20 +111,6 @@ static void finish(struct resolver *r, struct question *q)
 		loop_before_wait(r->loop, &r->hook);
 }
 
-static const char *rcode_text(int rcode)
-{
-	switch (rcode) {
-	case 1:
-		return "FORMERR";
-	case 4:
-		return "NOTIMP";
-	case 5:
-		return "REFUSED";
-	default:
-		return "SERVFAIL: no name server gives a usable answer";
-	}
-}
-
 static str short_text(struct question *q, const char *text)
 {
 	return arena_str(&q->arena, str_first(str_from_z(text), WHY_MAX));
@@ -137,7 +123,7 @@ static void take_answer(struct question *q, int rcode, str packet, int security,
 		q->answer.status = DNS_BOGUS;
 		q->why = short_text(q, why && *why ? why : "DNSSEC validation failure");
 	} else if (rcode || !packet.n) {
-		q->why = short_text(q, rcode_text(rcode));
+		q->why = short_text(q, answer_rcode_text((unsigned)rcode));
 	} else {
 		answer_parse(packet, q->type, &q->arena, &q->answer);
 		q->secure = security == SECURITY_SECURE && !dns_failed(q->answer.status);

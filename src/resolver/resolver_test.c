@@ -214,6 +214,12 @@ static void failures_are_temporary(void **state)
 	/* The question itself goes on. */
 	assert_int_equal(counts(&s).open, 1);
 	ask_done(asks, ARRAY_LEN(asks));
+	/* What is remembered of a failure says the same. */
+	struct ask again = { .name = "fail.example.org" };
+	ask_all(&s, &again, 1);
+	assert_int_equal(again.reply.status, DNS_TEMPORARY);
+	assert_true(str_starts(again.reply.why, STR("SERVFAIL")));
+	ask_done(&again, 1);
 	stage_close(&s);
 }
 

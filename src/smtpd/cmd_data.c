@@ -258,7 +258,7 @@ static struct smtp_reply judge_and_store(struct smtpd_session *s, struct arena *
 	if (rc < 0) {
 		struct smtp_reply reply = flushed < 0 ? not_now(s, rc) : smtpd_unjudged(s, rc);
 		smtpd_record_refused(s, &reply);
-		return reply;
+		return smtpd_with_id(s, &reply);
 	}
 	return verdict.code ? smtpd_refuse_judged(s, &verdict) : store(s, &verdict, a);
 }

@@ -128,7 +128,7 @@ static void refused(void **state)
 	}
 }
 
-#define NOT_NOW "451 4.3.0 The message cannot be examined at the moment, try again later\r\n"
+#define NOT_NOW "451 4.3.0 The message cannot be examined at the moment, try again later (ID)\r\n"
 
 static void without_a_verdict_it_is_put_off(void **state)
 {

@@ -291,11 +291,12 @@ static void a_spool_that_cannot_be_written(void **state)
 	s->w.world.open_spool = full_spool;
 	run(s);
 	assert_told(s, ENVELOPE_TOLD GO
-		"452 4.3.1 No space left for this message, try again later\r\n250 2.0.0 Ok\r\n");
+		"452 4.3.1 No space left for this message, try again later (ID)\r\n250 2.0.0 "
+		"Ok\r\n");
 	s->w.world.open_spool = unwritable_spool;
 	run(s);
-	assert_told(s, ENVELOPE_TOLD GO
-		"451 4.3.0 Cannot store this message now, try again later\r\n250 2.0.0 Ok\r\n");
+	assert_told(s, ENVELOPE_TOLD GO "451 4.3.0 Cannot store this message now, try again later "
+					"(ID)\r\n250 2.0.0 Ok\r\n");
 }
 
 /* ── Trace fields ─────────────────────────────────────────────────────────────────────────── */

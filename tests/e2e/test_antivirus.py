@@ -1,13 +1,16 @@
 """Scanning for viruses, with a clamd that a test plays."""
+import email.utils
 import json
 
 import pytest
 
-from harness import clamd, procs
+from harness import ALICE, clamd, procs
 
-CLEAN = b"From: a@remote.test\r\nSubject: fine\r\n\r\nnothing\r\n"
-INFECTED = b"From: a@remote.test\r\nSubject: bad\r\n\r\n" + clamd.EICAR + b"\r\n"
-LARGE = b"From: a@remote.test\r\nSubject: large\r\n\r\n" + b"x" * 70 + b"\r\n" + 2000 * (b"y" * 70 + b"\r\n")
+HEAD = (f"From: a@remote.test\r\nTo: {ALICE}\r\nSubject: hello\r\nDate: {email.utils.formatdate()}\r\n"
+        "Message-ID: <1@remote.test>\r\n\r\n").encode()
+CLEAN = HEAD + b"nothing\r\n"
+INFECTED = HEAD + clamd.VIRUS + b"\r\n"
+LARGE = HEAD + 2000 * (b"words in a line of a message " + b"\r\n") + 2000 * (b"y" * 70 + b"\r\n")
 TAG = "X-Virus-Status: "
 
 
@@ -59,12 +62,12 @@ def test_verdicts(make_server, fake):
     server = make_server(settings=settings(fake))
     command = "zINSTREAM" if fake.port else "zFILDES"
     server.wait_log("a virus scanner answers")
-    for message in CLEAN, LARGE, INFECTED, LARGE + clamd.EICAR + b"\r\n":
+    for message in CLEAN, LARGE, INFECTED, LARGE + clamd.VIRUS + b"\r\n":
         reply = send(server, message)
         found = virus(server, reply)
         assert found.pop("server") == fake.endpoint
-        if clamd.EICAR in message:
-            assert reply.matches("550 5.7.1 This message has a virus: Eicar-Test-Signature"), reply
+        if clamd.VIRUS in message:
+            assert reply.matches(f"550 5.7.1 This message has a virus: {clamd.SIGNATURE}"), reply
             assert found == {"result": "infected", "signature": clamd.SIGNATURE, "cached": False}
             assert findings(server, reply)["VIRUS_INFECTED"]["evidence"] == clamd.SIGNATURE
         else:

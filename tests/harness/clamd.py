@@ -19,7 +19,10 @@ from .ports import free_port, release
 
 # In two parts, so that no scanner takes this file for what it looks for.
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
-SIGNATURE = "Eicar-Test-Signature"
+EICAR_SIGNATURE = "Eicar-Test-Signature"
+# One that the filter itself does not know.
+VIRUS = b"A virus that was made up for tests, 5d1f0c7e"
+SIGNATURE = "Made-Up-Virus"
 MOODS = ("good", "error", "silent", "half", "close", "http", "banner", "no-descriptors", "unreadable", "large",
          "encrypted", "odd")
 
@@ -143,7 +146,7 @@ class Fake(Listener):
         else:
             content, subject = read_stream(client, rest), "stream"
         self.contents.append(content)
-        found = "Eicar-Test-Signature FOUND" if EICAR in content else "OK"
+        found = f"{SIGNATURE} FOUND" if VIRUS in content else "OK"
         answer = f"{subject}: {found}\0".encode()
         if mood == "error":
             answer = f"{subject}: Can't create temporary file ERROR\0".encode()
@@ -205,9 +208,9 @@ class Clamd:
         database, temporary = self.directory / "database", self.directory / "tmp"
         database.mkdir(mode=0o755)
         temporary.mkdir()
-        # Anywhere in a file of any type, and the file of the test itself by its digest.
-        (database / "own.ndb").write_text(f"{SIGNATURE}:0:*:{EICAR.hex()}\n")
-        (database / "own.hdb").write_text("0" * 31 + "1:68:Nothing-Has-This\n")
+        # Anywhere in a file of any type.
+        (database / "own.ndb").write_text("".join(f"{name}:0:*:{content.hex()}\n" for name, content in (
+            (SIGNATURE, VIRUS), (EICAR_SIGNATURE, EICAR))))
         self.config = self.directory / "clamd.conf"
         self.config.write_text(CONFIG.format(
             path=self.path, port=self.port, database=database, temporary=temporary,

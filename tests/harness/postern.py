@@ -37,6 +37,8 @@ def libconfig(value, indent=""):
         inner = indent + "\t"
         return "{\n" + "".join(
             f"{inner}{key} = {libconfig(item, inner)};\n" for key, item in value.items()) + indent + "}"
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
+        return "( " + ", ".join(libconfig(item, indent) for item in value) + " )"
     if isinstance(value, (list, tuple)):
         return "[ " + ", ".join(libconfig(item) for item in value) + " ]"
     if isinstance(value, (str, pathlib.Path)):
@@ -120,8 +122,10 @@ class Postern:
         (self.data / self.settings["tls"]["key"]).write_bytes(key.read_bytes())
 
     def configure(self, settings):
-        # Made-up clients, no network: nobody is asked unless the test says whom.
-        settings = {"resolver": {"local_zones": ["."]}} | settings
+        # Made-up clients, no network: nobody is asked unless the test says whom. And made-up messages,
+        # of a line or two: what they score is for the tests of the filter.
+        settings = {"resolver": {"local_zones": ["."]},
+                    "filter": {"junk_at": 100.0, "reject_at": 500.0}} | settings
         self.settings = merged({
             "hostname": "mx.example.test",
             "data_dir": "data",

@@ -1,16 +1,19 @@
 """The real clamd, as the antivirus asks it, with a database of its own."""
 import base64
+import email.utils
 import json
 
 import pytest
 
-from harness import clamd, procs
+from harness import ALICE, clamd, procs
 
 pytestmark = pytest.mark.skipif(not clamd.program(), reason="not installed: clamd")
 
-HEAD = b"From: a@remote.test\r\nSubject: x\r\n"
+HEAD = (f"From: a@remote.test\r\nTo: {ALICE}\r\nSubject: hello\r\nDate: {email.utils.formatdate()}\r\n"
+        "Message-ID: <1@remote.test>\r\n").encode()
 PLAIN = HEAD + b"\r\nnothing\r\n"
 EICAR = HEAD + b"\r\n" + clamd.EICAR + b"\r\n"
+INFECTED = HEAD + b"\r\n" + clamd.VIRUS + b"\r\n"
 LINES = 2000 * (b"y" * 70 + b"\r\n")
 
 
@@ -51,9 +54,10 @@ def test_verdicts(make_server, real, way):
         assert reply.code == 250
         found = virus(server, reply)
         assert (found["result"], found["server"]) == ("clean", endpoint)
-    for message in EICAR, HEAD + b"\r\n" + LINES + clamd.EICAR + b"\r\n", attached(clamd.EICAR):
+    for message in INFECTED, HEAD + b"\r\n" + LINES + clamd.VIRUS + b"\r\n", attached(clamd.VIRUS), EICAR:
+        name = clamd.EICAR_SIGNATURE if message == EICAR else clamd.SIGNATURE
         reply = send(server, message)
-        assert reply.matches(f"550 5.7.1 This message has a virus: {clamd.SIGNATURE}.UNOFFICIAL"), reply
+        assert reply.matches(f"550 5.7.1 This message has a virus: {name}.UNOFFICIAL"), reply
     assert "takes no descriptors" not in server.log()
     assert "a message was not scanned" not in server.log()
 
@@ -66,16 +70,16 @@ def test_too_large_for_a_stream(make_server, real):
     found = virus(server, reply)
     assert (found["result"], found["why"]) == ("unscanned", "INSTREAM size limit exceeded.")
     # Its own limits do not hold for descriptors, which it reads itself.
-    assert send(server, EICAR).code == 550
+    assert send(server, INFECTED).code == 550
 
 
 def test_ended_and_started_again(make_server):
     with clamd.Clamd() as real:
         server = make_server(settings={"antivirus": {"servers": [real.local], "unavailable": "tempfail"}})
-        assert send(server, EICAR).code == 550
+        assert send(server, INFECTED).code == 550
         real.stop()
         assert send(server, PLAIN).matches("451 4.7.1 ")
         real.start()
         server.wait_log("a virus scanner is back")
         assert send(server, PLAIN).code == 250
-        assert send(server, EICAR).code == 550
+        assert send(server, INFECTED).code == 550
