@@ -75,6 +75,8 @@ static const char *expected(const struct config_key *key)
 		return "a duration: \"5m\"";
 	case CONFIG_ENDPOINTS:
 		return "a list of addresses: [ \"[::]:25\", \"unix:/run/x.sock\" ]";
+	case CONFIG_PEERS:
+		return "a list of addresses: [ \"127.0.0.1:3310\", \"unix:/run/x.sock\" ]";
 	case CONFIG_NETWORKS:
 		return "a list of networks: [ \"127.0.0.0/8\", \"::1\" ]";
 	case CONFIG_NAMES:

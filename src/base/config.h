@@ -32,6 +32,12 @@ enum config_tls_minimum { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 enum config_honour_dmarc { CONFIG_DMARC_REJECT, CONFIG_DMARC_JUNK, CONFIG_DMARC_SCORE };
 enum config_spf_fail { CONFIG_SPF_FAIL_SCORE, CONFIG_SPF_FAIL_REJECT };
 enum config_dns_failure { CONFIG_DNS_FAILURE_SCORE, CONFIG_DNS_FAILURE_TEMPFAIL };
+enum config_infected { CONFIG_INFECTED_REJECT, CONFIG_INFECTED_JUNK };
+enum config_unavailable {
+	CONFIG_UNAVAILABLE_TAG,
+	CONFIG_UNAVAILABLE_TEMPFAIL,
+	CONFIG_UNAVAILABLE_ACCEPT,
+};
 enum config_organization { CONFIG_TREE_WALK, CONFIG_PUBLIC_SUFFIX };
 
 /* How much a finding counts. */
@@ -77,6 +83,7 @@ struct config_domains {
 #define CONFIG_FIELD_DURATION int64_t
 #define CONFIG_FIELD_CHOICE int
 #define CONFIG_FIELD_ENDPOINTS struct endpoints
+#define CONFIG_FIELD_PEERS struct endpoints
 #define CONFIG_FIELD_NETWORKS struct ip_networks
 #define CONFIG_FIELD_NUMBER double
 #define CONFIG_FIELD_NAMES struct config_names
@@ -114,6 +121,7 @@ struct config_domain {
 	str name;
 	struct config_auth auth;
 	struct config_filter filter;
+	struct config_antivirus antivirus;
 };
 
 /* The longest configuration file. */

@@ -2,9 +2,9 @@
  * config_groups.c: filter.findings = ( { … } ) and domains = ( { … } ); filter.lists is in
  * config_lists.c.
  *
- * A domain begins as a copy of the sections auth and filter, and what stands in its group is laid
- * over that. The names of findings are those of the filter's own table, so that an unknown one is
- * an error with its line like any other.
+ * A domain begins as a copy of the sections auth, filter and antivirus, and what stands in its
+ * group is laid over that. The names of findings are those of the filter's own table, so that an
+ * unknown one is an error with its line like any other.
  */
 #include "base/config_groups.h"
 
@@ -16,7 +16,7 @@ static const char *const finding_names[] = {
 
 static const char *const mode_names[] = { "off", "observe", "score", "reject" };
 static const char *const finding_keys[] = { "name", "score", "mode" };
-static const char *const domain_keys[] = { "name", "auth", "filter" };
+static const char *const domain_keys[] = { "name", "auth", "filter", "antivirus" };
 
 enum { GROUPS_MAX = 1000 };
 
@@ -186,7 +186,7 @@ static void read_domain(struct config_parse *p, config_setting_t *group, struct 
 	struct config *scratch = arena_new(p->arena, struct config);
 	*scratch = *p->config;
 	struct config_parse inner = { scratch, p->arena, p->problems };
-	static const char *const sections[] = { "auth", "filter" };
+	static const char *const sections[] = { "auth", "filter", "antivirus" };
 	for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
 		config_setting_t *s = config_setting_get_member(group, sections[i]);
 		if (s)
@@ -194,6 +194,7 @@ static void read_domain(struct config_parse *p, config_setting_t *group, struct 
 	}
 	out->auth = scratch->auth;
 	out->filter = scratch->filter;
+	out->antivirus = scratch->antivirus;
 }
 
 static void read_domains(

@@ -200,6 +200,27 @@ static void test_lists(void **state)
 #define LISTS(text) HOST "filter: { lists = ( " text " ); };"
 #define REPLY(text) LISTS("{ use = \"surbl\"; replies = ( { " text " } ); }")
 
+static void test_servers(void **state)
+{
+	const struct config *c = parse_good(
+		HOST "data_dir = \"/var/x\"; antivirus: { servers = [ \"unix:clamd\", "
+		     "\"127.0.0.1:3310\", \"[2001:db8::1]:3310\" ]; infected = \"junk\"; };\n"
+		     "domains = ( { name = \"example.org\"; antivirus: { unavailable = "
+		     "\"tempfail\"; }; } );\n");
+	const struct endpoints *e = &c->antivirus.servers;
+	assert_int_equal(e->n, 3);
+	assert_string_equal(e->items[0].address.local.sun_path, "/var/x/clamd");
+	assert_int_equal(ntohs(e->items[1].address.v4.sin_port), 3310);
+	assert_true(endpoint_equal(&e->items[2], &e->items[2]));
+	assert_false(endpoint_equal(&e->items[1], &e->items[2]));
+	assert_false(endpoint_equal(&e->items[0], &e->items[1]));
+	const struct config_domain *d = config_domain_find(c, STR("example.org"));
+	assert_int_equal(d->antivirus.infected, CONFIG_INFECTED_JUNK);
+	assert_int_equal(d->antivirus.unavailable, CONFIG_UNAVAILABLE_TEMPFAIL);
+	assert_int_equal(c->antivirus.unavailable, CONFIG_UNAVAILABLE_TAG);
+	config_unref(c);
+}
+
 static void test_errors(void **state)
 {
 	static const struct {
@@ -245,6 +266,27 @@ static void test_errors(void **state)
 		{ HOST "smtp: { listen = [ 25 ]; };", "smtp.listen: expected a list of addresses" },
 		{ HOST "smtp: { proxy_from = [ 25 ]; };", "expected a list of networks" },
 		{ HOST "tls: { minimum = 1.2; };", "tls.minimum: expected a text in quotes" },
+		{ HOST "antivirus: { servers = 3310; };",
+			"antivirus.servers: expected a list of addresses" },
+		{ HOST "antivirus: { servers = [ \"clamav:3310\" ]; };",
+			"\"clamav:3310\" is not the address of a server: write 127.0.0.1:3310" },
+		{ HOST "antivirus: { servers = [ \"*:3310\" ]; };", "is not the address of a" },
+		{ HOST "antivirus: { servers = [ \"0.0.0.0:3310\" ]; };",
+			"is not the address of a" },
+		{ HOST "antivirus: { servers = [ \"[::]:3310\" ]; };", "is not the address of a" },
+		{ HOST "antivirus: { servers = [ \"/run/clamd\" ]; };", "is not the address of a" },
+		{ HOST "antivirus: { servers = [ \"unix:/c\", \"[::1]:1\", \"unix:/c\" ]; };",
+			"\"unix:/c\" stands there twice" },
+		{ HOST "antivirus: { servers = [ \"[::1]:1\", \"[::1]:2\", \"[::1]:3\", "
+		       "\"[::1]:4\", \"[::1]:5\", \"[::1]:6\", \"[::1]:7\", \"[::1]:8\", "
+		       "\"[::1]:9\", \"[::1]:10\", \"[::1]:11\", \"[::1]:12\", "
+		       "\"[::1]:13\", \"[::1]:14\", \"[::1]:15\", \"[::1]:16\", "
+		       "\"[::1]:17\" ]; };",
+			"antivirus.servers: at most 16 are possible" },
+		{ HOST "antivirus: { infected = \"quarantine\"; };",
+			"\"quarantine\" is not \"reject\" or \"junk\"" },
+		{ HOST "domains = ( { name = \"a.b\"; antivirus: { servers = []; }; } );",
+			"unknown key of a domain's rules \"servers\"" },
 		/* values */
 		{ "hostname = \"-x.example.org\";",
 			"\"-x.example.org\" is not the name of a host" },
@@ -528,6 +570,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_servers),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_several_errors),
 		cmocka_unit_test(test_every_prefix),

@@ -237,17 +237,21 @@ static void divide_wildcards(struct endpoint *items, size_t n)
 	}
 }
 
+/* The text of an endpoint; the path of a Unix socket starts at data_dir. */
+static str local_resolved(str text, str data_dir, struct arena *arena)
+{
+	if (str_starts(text, STR("unix:")) && text.n > 5)
+		return arena_printf(arena, "unix:%.*s",
+			STR_ARG(path_resolve(str_skip(text, 5), data_dir, arena)));
+	return text.n ? arena_str(arena, text) : STR_EMPTY;
+}
+
 static int endpoints_set(const struct config_value *value, struct endpoints *out, str data_dir,
 	struct arena *arena, struct err *err)
 {
 	struct endpoint *items = arena_array(arena, struct endpoint, MAX(value->n, (size_t)1));
 	for (size_t i = 0; i < value->n; i++) {
-		str text = value->items[i];
-		if (str_starts(text, STR("unix:")) && text.n > 5)
-			text = arena_printf(arena, "unix:%.*s",
-				STR_ARG(path_resolve(str_skip(text, 5), data_dir, arena)));
-		else
-			text = text.n ? arena_str(arena, text) : STR_EMPTY;
+		str text = local_resolved(value->items[i], data_dir, arena);
 		int r = endpoint_parse(text, &items[i], err);
 		if (r)
 			return r;
@@ -259,6 +263,32 @@ static int endpoints_set(const struct config_value *value, struct endpoints *out
 				return err_set(err, EINVAL,
 					"\"%.*s\" and \"%.*s\" cannot both be served",
 					STR_ARG(items[j].text), STR_ARG(items[i].text));
+	*out = (struct endpoints){ items, value->n };
+	return 0;
+}
+
+/* Of other servers, to connect to: one address each, and none twice. */
+static int peers_set(const struct config_key *key, const struct config_value *value,
+	struct endpoints *out, str data_dir, struct arena *arena, struct err *err)
+{
+	uint64_t most;
+	bool range_is_right = str_to_u64(str_from_z(key->range), CONFIG_LIST_MAX, &most);
+	ASSERT(range_is_right);
+	if (value->n > most)
+		return err_set(err, EINVAL, "at most %u are possible", (unsigned)most);
+	struct endpoint *items = arena_array(arena, struct endpoint, MAX(value->n, (size_t)1));
+	for (size_t i = 0; i < value->n; i++) {
+		str text = local_resolved(value->items[i], data_dir, arena);
+		if (endpoint_parse(text, &items[i], err) < 0 || endpoint_is_wildcard(&items[i]))
+			return err_set(err, EINVAL,
+				"\"%.*s\" is not the address of a server: write 127.0.0.1:3310, "
+				"[2001:db8::1]:3310 or unix:/path (brackets around IPv6, no names)",
+				STR_ARG(text));
+		for (size_t j = 0; j < i; j++)
+			if (endpoint_conflicts(&items[j], &items[i]))
+				return err_set(
+					err, EINVAL, "\"%.*s\" stands there twice", STR_ARG(text));
+	}
 	*out = (struct endpoints){ items, value->n };
 	return 0;
 }
@@ -387,6 +417,8 @@ int config_value_set(const struct config_key *key, const struct config_value *va
 		return choice_set(key, s, out, err);
 	case CONFIG_ENDPOINTS:
 		return endpoints_set(value, out, config->data_dir, arena, err);
+	case CONFIG_PEERS:
+		return peers_set(key, value, out, config->data_dir, arena, err);
 	case CONFIG_NETWORKS:
 		return networks_set(value, out, arena, err);
 	case CONFIG_NUMBER:
@@ -427,9 +459,9 @@ int config_default_set(
 
 bool config_type_is_list(enum config_type type)
 {
-	return type == CONFIG_ENDPOINTS || type == CONFIG_NETWORKS || type == CONFIG_NAMES ||
-	       type == CONFIG_SERVERS || type == CONFIG_RECORDS || type == CONFIG_ZONES ||
-	       config_type_is_groups(type);
+	return type == CONFIG_ENDPOINTS || type == CONFIG_PEERS || type == CONFIG_NETWORKS ||
+	       type == CONFIG_NAMES || type == CONFIG_SERVERS || type == CONFIG_RECORDS ||
+	       type == CONFIG_ZONES || config_type_is_groups(type);
 }
 
 bool config_type_is_groups(enum config_type type)

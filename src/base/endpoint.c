@@ -119,6 +119,19 @@ bool endpoint_conflicts(const struct endpoint *a, const struct endpoint *b)
 	       (ip_equal(&a_ip, &every_v4.base) || ip_equal(&b_ip, &every_v4.base));
 }
 
+bool endpoint_is_wildcard(const struct endpoint *e)
+{
+	static const struct in6_addr any = IN6ADDR_ANY_INIT;
+	int family = e->address.any.sa_family;
+	return (family == AF_INET && e->address.v4.sin_addr.s_addr == INADDR_ANY) ||
+	       (family == AF_INET6 && memcmp(&e->address.v6.sin6_addr, &any, sizeof any) == 0);
+}
+
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->size == b->size && memcmp(&a->address, &b->address, a->size) == 0;
+}
+
 bool endpoint_is_local(const struct endpoint *e)
 {
 	struct ip ip;

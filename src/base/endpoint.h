@@ -40,5 +40,11 @@ int endpoint_parse(str text, struct endpoint *out, struct err *err) MUST_USE;
 /* True where both could not be bound together. Regards v6_only. */
 bool endpoint_conflicts(const struct endpoint *a, const struct endpoint *b);
 
+/* True where it stands for every address: nothing to connect to. */
+bool endpoint_is_wildcard(const struct endpoint *e);
+
+/* True where both are the same socket. */
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
+
 /* True for Unix sockets and addresses of the loopback interface. */
 bool endpoint_is_local(const struct endpoint *e);

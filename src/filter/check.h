@@ -14,6 +14,7 @@ struct judgement {
 	const struct config *config;
 	const struct config_auth *auth;
 	const struct config_filter *rules;
+	const struct config_antivirus *antivirus;
 	const struct dns *dns;
 	const struct judge_message *message;
 	const struct judge_facts *facts;
@@ -30,6 +31,10 @@ struct judgement {
 	bool has_dkim, has_arc, has_dmarc; /* evaluated */
 	struct list_batch list_batch;
 	struct list_results lists;
+
+	struct evp_md_ctx_st *digest; /* of the message, where it is to be scanned */
+	struct scan_outcome virus;
+	bool has_virus; /* it was to be scanned */
 
 	struct findings findings;
 	bool exempt;      /* an allow-listed domain, authenticated: no penalty of SPF and DMARC */
@@ -55,7 +60,7 @@ struct check {
 
 extern const struct check check_client, check_spf, check_dkim, check_arc, check_dmarc, check_allow,
 	check_results, check_header, check_author, check_bulk, check_uri, check_html, check_mime,
-	check_attachment, check_pattern, check_lists;
+	check_attachment, check_pattern, check_lists, check_virus;
 
 enum { CHECKS_MAX = 32 };
 

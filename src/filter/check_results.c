@@ -1,7 +1,7 @@
 /*
  * check_results.c: fields from outside that pretend to be ours, to be cut out: Authentication-
  * Results (RFC 8601 §5; hostname is ours even where auth.authserv_id is another name), and
- * X-Spam-…, which say what somebody else thought of the message.
+ * X-Spam-… and X-Virus-Status, which say what somebody else thought of the message.
  */
 #include "filter/check.h"
 
@@ -20,16 +20,23 @@ static void add_span(struct spans *s, struct auth_span span)
 		s->list[s->n++] = span;
 }
 
+/* Fields of verdicts: those from outside are not believed. */
+static bool is_ours(str name)
+{
+	return str_starts_nocase(name, STR("X-Spam-")) ||
+	       str_equal_nocase(name, STR("X-Virus-Status"));
+}
+
 static size_t count_fields(str header)
 {
 	struct header_field field;
 	size_t n = 0;
 	for (size_t at = 0; header_next(header, &at, &field);)
-		n += str_starts_nocase(field.name, STR("X-Spam-"));
+		n += is_ours(field.name);
 	return n;
 }
 
-/* The forged results, with the X-Spam fields in between. */
+/* The forged results, with the fields that are ours in between. */
 static struct spans merge(str header, const struct auth_span *results, size_t n, struct arena *a)
 {
 	struct spans all = { .list = arena_array(a, struct auth_span, n + count_fields(header)) };
@@ -38,7 +45,7 @@ static struct spans merge(str header, const struct auth_span *results, size_t n,
 	for (size_t at = 0; header_next(header, &at, &field);) {
 		while (next < n && results[next].offset < field.offset)
 			add_span(&all, results[next++]);
-		if (str_starts_nocase(field.name, STR("X-Spam-")))
+		if (is_ours(field.name))
 			add_span(&all, (struct auth_span){ field.offset, field.raw.n });
 	}
 	while (next < n)

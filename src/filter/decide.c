@@ -129,6 +129,28 @@ static void by_dns(struct judgement *j, struct verdict *out)
 				failed.n ? " for " : "", STR_ARG(failed)) });
 }
 
+static void by_virus(struct judgement *j, struct verdict *out)
+{
+	const struct scan_outcome *v = &j->virus;
+	if (!j->has_virus)
+		return;
+	if (v->result == SCAN_INFECTED && j->antivirus->infected == CONFIG_INFECTED_REJECT)
+		demand(out, JUDGE_REJECT,
+			(struct judge_reply){ 550, 5, 7, 1,
+				arena_printf(j->arena, "This message has a virus: %.*s",
+					STR_ARG(v->signature)) });
+	else if (v->result == SCAN_INFECTED)
+		demand(out, JUDGE_JUNK,
+			sentence(arena_printf(
+				j->arena, "it has a virus: %.*s", STR_ARG(v->signature))));
+	else if (v->result == SCAN_FAILED &&
+		 j->antivirus->unavailable == CONFIG_UNAVAILABLE_TEMPFAIL)
+		demand(out, JUDGE_TEMPFAIL,
+			(struct judge_reply){ 451, 4, 7, 1,
+				STR("This message cannot be scanned for viruses now. Try again "
+				    "later") });
+}
+
 static void by_header(struct judgement *j, struct verdict *out)
 {
 	if (j->cut_too_far)
@@ -140,6 +162,7 @@ static void by_header(struct judgement *j, struct verdict *out)
 
 void judgement_decide(struct judgement *j, struct verdict *out)
 {
+	by_virus(j, out);
 	by_header(j, out);
 	by_dmarc(j, out);
 	by_spf(j, out);

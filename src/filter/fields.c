@@ -1,7 +1,7 @@
 /*
  * fields.c: what the verdict says in the message's header: Authentication-Results (RFC 8601), and
  * X-Spam-Flag, X-Spam-Score and X-Spam-Status in SpamAssassin's form, which the rules of mail
- * programs and Sieve scripts look for.
+ * programs and Sieve scripts look for; and X-Virus-Status of what is infected or was not scanned.
  */
 #include "filter/check.h"
 #include "mailauth/auth_results.h"
@@ -63,11 +63,28 @@ static void add_spam(const struct judgement *j, const struct verdict *v, struct 
 	buf_add(text, STR("\r\n\tautolearn=no version=Postern\r\n"));
 }
 
+/* Of a message that is clean this says nothing: anybody can claim that. */
+static void add_virus(const struct judgement *j, struct buf *text)
+{
+	const struct scan_outcome *v = &j->virus;
+	bool accepted =
+		v->result == SCAN_FAILED && j->antivirus->unavailable == CONFIG_UNAVAILABLE_ACCEPT;
+	if (!j->has_virus || v->result == SCAN_CLEAN || accepted)
+		return;
+	str what = str_first(v->result == SCAN_INFECTED ? v->signature : v->why, 200);
+	buf_printf(text, "X-Virus-Status: %s; ",
+		v->result == SCAN_INFECTED ? "Infected" : "Not scanned");
+	for (size_t i = 0; i < what.n; i++)
+		buf_add_char(text, what.p[i] >= ' ' && what.p[i] < 127 ? what.p[i] : '?');
+	buf_add(text, STR("\r\n"));
+}
+
 str judgement_fields(const struct judgement *j, const struct verdict *verdict, struct arena *a)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(FIELDS_MAX);
 	add_results(j, &text);
 	add_spam(j, verdict, &text);
+	add_virus(j, &text);
 	ASSERT(!text.overflowed);
 	return arena_str(a, buf_str(&text));
 }

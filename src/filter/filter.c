@@ -155,6 +155,14 @@ static int judge(struct task *t, void *self, const struct filter_judge_request *
 		.received = in->received,
 		.keys = f->keys,
 	};
+	struct scan_asker asker = { .t = t,
+		.calls = f->antivirus,
+		.id = in->id,
+		.content = in->content,
+		.message = in->message,
+		.size = in->size };
+	struct scanner scanner = scanner_over(&asker);
+	message.scanner = f->antivirus ? &scanner : NULL;
 	int rc = map_message(in, &message.content);
 	if (rc < 0)
 		return rc;

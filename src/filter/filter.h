@@ -12,7 +12,8 @@ typedef void filter_dns_fn(const struct dns *dns, const struct list_access *list
 struct filter {
 	const struct config *config; /* the current one; each call takes a reference of its own */
 	struct envelope_cache *envelopes;
-	struct dkim_keys *keys; /* may be NULL */
+	struct dkim_keys *keys;                  /* may be NULL */
+	const struct antivirus_calls *antivirus; /* NULL: nothing is scanned */
 	/* Calls fn with the DNS, and the lists in it (NULL: none), as one call of task t sees them.
 	 */
 	void (*with_dns)(void *context, struct task *t, filter_dns_fn *fn, void *arg);

@@ -15,8 +15,11 @@ enum { KEYS = 512 };
 
 /* Beyond what one question may take (resolver.timeout): it does not answer any more. */
 #define RESOLVER_TIMEOUT SECONDS(75)
+/* The same for the longest antivirus.timeout. */
+#define ANTIVIRUS_TIMEOUT SECONDS(3 * 120 + 30)
 
-/* No files and no network: it parses what strangers send, and what it may ask it asks the resolver.
+/* No files and no network: it parses what strangers send, and what it may ask it asks the resolver
+ * and the antivirus.
  */
 static void sandbox(const struct config *config, struct sandbox *out)
 {
@@ -24,12 +27,13 @@ static void sandbox(const struct config *config, struct sandbox *out)
 
 struct filter_process {
 	struct filter filter; /* first: it is what the calls are answered with */
-	struct ipc_client *resolver;
+	struct ipc_client *resolver, *antivirus;
 	struct lookup_cache *lookups;
 	struct resolver_calls calls; /* over them */
 	struct lists *lists;
 	struct event lists_changed;
 	bool watching;
+	struct antivirus_calls antivirus_calls;
 };
 
 /* Twice the time that is meant for one half: the message's, where the envelope is done again. */
@@ -58,11 +62,17 @@ static void watch_lists(struct task *t, void *arg)
 	}
 }
 
+static void take_over(struct filter_process *f, const struct config *config)
+{
+	f->filter.config = config;
+	f->filter.antivirus = config->antivirus.servers.n ? &f->antivirus_calls : NULL;
+	lists_configure(f->lists, config);
+}
+
 static int start(struct role_process *p, struct err *err)
 {
 	struct filter_process *f = xcalloc(1, sizeof *f);
-	f->filter = (struct filter){ .config = p->config,
-		.envelopes = envelope_cache_new(),
+	f->filter = (struct filter){ .envelopes = envelope_cache_new(),
 		.keys = dkim_keys_new(KEYS),
 		.with_dns = with_dns,
 		.context = f };
@@ -70,7 +80,9 @@ static int start(struct role_process *p, struct err *err)
 	f->lookups = lookup_cache_new(resolver_over(f->resolver));
 	f->calls = lookup_cache_calls(f->lookups);
 	f->lists = lists_new(p->log, &f->lists_changed);
-	lists_configure(f->lists, p->config);
+	f->antivirus = ipc_client_new(p->loop, ANTIVIRUS_TIMEOUT);
+	f->antivirus_calls = antivirus_over(f->antivirus);
+	take_over(f, p->config);
 	p->state = f;
 	return 0;
 }
@@ -80,14 +92,15 @@ static int start(struct role_process *p, struct err *err)
 static void reconfigured(struct role_process *p)
 {
 	struct filter_process *f = p->state;
-	f->filter.config = p->config;
 	lookup_cache_clear(f->lookups);
-	lists_configure(f->lists, p->config);
+	take_over(f, p->config);
 }
 
 static int connected(struct role_process *p, str peer, int fd)
 {
 	struct filter_process *f = p->state;
+	if (str_equal(peer, STR("antivirus")))
+		return ipc_client_attach(f->antivirus, fd);
 	if (!str_equal(peer, STR("resolver"))) {
 		close(fd);
 		return -EINVAL;

@@ -201,6 +201,73 @@ static void a_file_is_judged_as_memory_is(void **state)
 	scene_done(&s);
 }
 
+/* What the antivirus is asked: the message as it came here. */
+struct asked {
+	unsigned n;
+	str content;
+	int message;
+	uint64_t size;
+	int rc;
+	struct antivirus_scan_reply reply;
+};
+
+static int scan(struct task *t, void *self, const struct antivirus_scan_request *in,
+	struct arena *a, struct antivirus_scan_reply *out)
+{
+	struct asked *asked = self;
+	asked->n++;
+	asked->content = in->content;
+	asked->message = in->message;
+	asked->size = in->size;
+	assert_int_equal(in->digest.n, 32);
+	assert_true(str_equal(in->id, STR("0123456789")));
+	*out = asked->reply;
+	return asked->rc;
+}
+
+static void the_antivirus_is_asked(void **state)
+{
+	static const struct antivirus_ops ops = { .scan = scan };
+	struct asked asked = { .reply = { .result = SCAN_INFECTED,
+				       .signature = STR("Eicar"),
+				       .server = STR("s"),
+				       .why = STR_EMPTY } };
+	const struct antivirus_calls calls = { &ops, &asked };
+	struct scene s;
+	struct filter_judge_reply out;
+	scene_init(&s, &passing);
+	s.filter.antivirus = &calls;
+	assert_int_equal(call_judge(&s, &out), 0);
+	assert_int_equal(out.action, JUDGE_REJECT);
+	assert_true(str_equal(asked.content, STR(SIGNED)) && asked.message == -1);
+	struct filter_judge_request in = judge_of(&s);
+	in.message = memfd_create("spool", MFD_CLOEXEC);
+	assert_int_equal(write(in.message, in.content.p, in.content.n), in.content.n);
+	in.content = STR_EMPTY;
+	assert_int_equal(filter_judge(s.j.task, &s.calls, &in, &s.arena, &out), 0);
+	assert_int_equal(out.action, JUDGE_REJECT);
+	assert_true(asked.content.n == 0 && asked.message == in.message && asked.size == in.size);
+	close(in.message);
+	/* A process that is gone, or talks nonsense, has not scanned it. */
+	static const int results[] = { -ECONNRESET, -ETIMEDOUT, -EMSGSIZE, 0 };
+	static const char *const reasons[] = { "the antivirus process is not there",
+		"no answer in time", "the antivirus process failed",
+		"the antivirus process failed" };
+	asked.reply.result = 4;
+	for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+		asked.rc = results[i];
+		assert_int_equal(call_judge(&s, &out), 0);
+		assert_int_equal(out.action, JUDGE_ACCEPT);
+		assert_true(str_find(out.fields, str_from_z(reasons[i])) > 0);
+		assert_true(str_find(out.record, STR("VIRUS_FAILED")) > 0);
+	}
+	assert_int_equal(asked.n, 6);
+	s.filter.antivirus = NULL;
+	assert_int_equal(call_judge(&s, &out), 0);
+	assert_int_equal(asked.n, 6);
+	scene_done(&s);
+}
+
 static void cuts_and_scores_travel(void **state)
 {
 	struct testing_case c = passing;
@@ -248,6 +315,7 @@ int main(void)
 		cmocka_unit_test(the_cache_is_bounded),
 		cmocka_unit_test(an_early_refusal),
 		cmocka_unit_test(a_file_is_judged_as_memory_is),
+		cmocka_unit_test(the_antivirus_is_asked),
 		cmocka_unit_test(cuts_and_scores_travel),
 		cmocka_unit_test(nonsense_is_refused),
 	};

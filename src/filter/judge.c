@@ -12,22 +12,10 @@
 /* In the order in which they report: later ones look at what earlier ones found. To add one, see
  * check.h. */
 static const struct check *const checks[] = {
-	&check_results,
-	&check_client,
-	&check_spf,
-	&check_dkim,
-	&check_arc,
-	&check_dmarc,
-	&check_allow,
-	&check_lists,
-	&check_header,
-	&check_author,
-	&check_bulk,
-	&check_uri,
-	&check_html,
-	&check_mime,
-	&check_attachment,
-	&check_pattern,
+	&check_results, &check_client, &check_spf, &check_dkim, &check_arc, &check_dmarc,
+	&check_allow, &check_lists, &check_header, &check_author, &check_bulk, &check_uri,
+	&check_html, &check_mime, &check_attachment, &check_pattern,
+	&check_virus, /* what it waits for would be lost for the DNS */
 };
 _Static_assert(ARRAY_LEN(checks) <= CHECKS_MAX, "");
 
@@ -305,6 +293,7 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 		.config = config,
 		.auth = own ? &own->auth : &config->auth,
 		.rules = own ? &own->filter : &config->filter,
+		.antivirus = own ? &own->antivirus : &config->antivirus,
 		.dns = &timed.dns,
 		.message = message,
 		.facts = &message->facts,

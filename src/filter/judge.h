@@ -7,10 +7,11 @@
  *
  * The message is never changed here: the verdict says what to put before it and what to cut out.
  * Look-ups go through the caller's struct dns, and together take no longer than filter.timeout;
- * what was not answered by then counts as temporary.
+ * what was not answered by then counts as temporary. The scanner takes its own time.
  */
 #pragma once
 
+#include "antivirus/scanner.h"
 #include "filter/finding.h"
 #include "filter/lists.h"
 #include "mailauth/auth_results.h"
@@ -49,6 +50,7 @@ struct judge_message {
 	int64_t received;                /* seconds since 1970 */
 	struct dkim_keys *keys;          /* decoded before; NULL: none are kept */
 	const struct list_access *lists; /* NULL: none is asked */
+	const struct scanner *scanner;   /* NULL: it is not scanned for viruses */
 };
 
 enum judge_action { JUDGE_ACCEPT, JUDGE_JUNK, JUDGE_REJECT, JUDGE_TEMPFAIL };

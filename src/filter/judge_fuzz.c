@@ -79,12 +79,29 @@ static int64_t now(void *context)
 	return ((struct source *)context)->now;
 }
 
+/* Any outcome; its texts are lines of the input as well. */
+static void scan(void *context, str digest, struct arena *a, struct scan_outcome *out)
+{
+	struct source *s = context;
+	ASSERT(digest.n == 32);
+	*out = (struct scan_outcome){ .result = (enum scan_result)(s->mood >> 4 & 3),
+		.signature = STR_EMPTY,
+		.server = STR("unix:/clamd"),
+		.why = STR_EMPTY,
+		.cached = s->mood & 1 };
+	if (out->result == SCAN_INFECTED)
+		out->signature = next_line(s);
+	else
+		out->why = next_line(s);
+}
+
 static const char *const configs[] = {
 	"hostname = \"mx.test\";",
 	"hostname = \"mx.test\"; auth: { spf_fail = \"reject\"; honour_dmarc = \"junk\"; "
 	"received_spf = true; };",
 	"hostname = \"mx.test\"; auth: { dns_failure = \"tempfail\"; organization = "
-	"\"public-suffix\"; };",
+	"\"public-suffix\"; }; antivirus: { infected = \"junk\"; unavailable = \"tempfail\"; "
+	"max_size = \"64K\"; };",
 	"hostname = \"mx.test\"; auth: { allow_domains = [ \"a.test\", \"com\" ]; arc_trusted = "
 	"[ \"a.test\" ]; }; filter: { findings = ( { name = \"DKIM_NONE\"; mode = \"reject\"; } ); "
 	"};",
@@ -96,7 +113,9 @@ static void check_fields(str rest)
 	size_t at = 0, n = 0;
 	for (; header_next(rest, &at, &field); n++)
 		ASSERT(str_equal(field.name, STR("Authentication-Results")) ||
-			str_equal(field.name, STR("Received-SPF")));
+			str_equal(field.name, STR("Received-SPF")) ||
+			str_starts(field.name, STR("X-Spam-")) ||
+			str_equal(field.name, STR("X-Virus-Status")));
 	ASSERT(at == rest.n && n > 0 && str_ends(rest, STR("\r\n")));
 }
 
@@ -159,6 +178,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data[0] & 32 ? STR("2001:db8::1") : STR("192.0.2.1"), &message.facts.client);
 	ASSERT(good && config);
 	struct dns dns = { lookup, now, &source };
+	struct scanner scanner = { scan, &source };
+	message.scanner = source.mood & 64 ? &scanner : NULL;
 	judge_one(config, &dns, &message);
 	config_unref(config);
 	return 0;

@@ -215,6 +215,21 @@ static void put_lists(const struct judgement *j, struct json *out)
 		json_bool(out, "lists_truncated", true);
 }
 
+static void put_virus(const struct scan_outcome *v, struct json *j)
+{
+	json_object(j, "virus");
+	json_str(j, "result", str_from_z(scan_result_name(v->result)));
+	if (v->signature.n)
+		json_str_max(j, "signature", v->signature, TEXT_MAX);
+	if (v->why.n)
+		json_str_max(j, "why", v->why, TEXT_MAX);
+	if (v->server.n)
+		json_str_max(j, "server", v->server, TEXT_MAX);
+	json_i64(j, "ms", v->took / NSEC_PER_MSEC);
+	json_bool(j, "cached", v->cached);
+	json_end(j);
+}
+
 /* ── What followed ────────────────────────────────────────────────────────────────────────── */
 
 static void put_findings(const struct findings *f, struct json *j)
@@ -296,6 +311,8 @@ static bool write_record(const struct judgement *j, const struct verdict *v,
 		put_head(j, &out);
 		put_auth(j, &out);
 		put_lists(j, &out);
+		if (j->has_virus)
+			put_virus(&j->virus, &out);
 		put_findings(&j->findings, &out);
 		put_times(j, checks, took, n, &out);
 	} else {

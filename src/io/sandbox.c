@@ -1,5 +1,6 @@
 #include "io/sandbox.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -25,6 +26,18 @@ void sandbox_allow(struct sandbox *s, str base, const char *below, enum sandbox_
 	snprintf(path->path, sizeof path->path, "%.*s/%s", STR_ARG(base), below);
 	path->access = access;
 	s->files = true;
+}
+
+void sandbox_connect(struct sandbox *s, const struct endpoint *e)
+{
+	int family = e->address.any.sa_family;
+	if (family == AF_UNIX) {
+		s->connects_local = true;
+		return;
+	}
+	ASSERT(s->connect_port_count < ARRAY_LEN(s->connect_ports));
+	s->connect_ports[s->connect_port_count++] =
+		ntohs(family == AF_INET ? e->address.v4.sin_port : e->address.v6.sin6_port);
 }
 
 /* ── Landlock ─────────────────────────────────────────────────────────────────────────────── */
@@ -53,19 +66,55 @@ static int allow_path(int ruleset, const struct sandbox_path *path, struct err *
 	return 0;
 }
 
-/* -EOPNOTSUPP where the kernel has none. */
-static int restrict_files(const struct sandbox *s, struct err *err)
+/* Since version 4 (Linux 6.7), which the headers of Debian 12 do not know. */
+enum {
+	NET_VERSION = 4,
+	NET_BIND_TCP = 1 << 0,
+	NET_CONNECT_TCP = 1 << 1,
+	RULE_NET_PORT = 2,
+};
+struct net_ruleset {
+	uint64_t files, net;
+};
+struct net_port {
+	uint64_t access, port;
+};
+
+static int allow_port(int ruleset, uint16_t port, struct err *err)
 {
-	struct landlock_ruleset_attr attributes = { .handled_access_fs = ALL_ACCESS };
-	int ruleset CLEANUP(close_fd) =
-		(int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
+	struct net_port rule = { NET_CONNECT_TCP, port };
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0)
+		return err_errno(err, errno, "Landlock rule for port %u", (unsigned)port);
+	return 0;
+}
+
+/* -1 where the kernel has none. Those who ask others may ask any port. */
+static int make_ruleset(const struct sandbox *s, bool *out_ports)
+{
+	struct net_ruleset attributes = { .files = ALL_ACCESS };
+	long version =
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	*out_ports = version >= NET_VERSION && !s->asks;
+	if (*out_ports)
+		attributes.net = NET_BIND_TCP | NET_CONNECT_TCP;
+	return (int)syscall(SYS_landlock_create_ruleset, &attributes,
+		*out_ports ? sizeof attributes : sizeof attributes.files, 0);
+}
+
+/* -EOPNOTSUPP where the kernel has none. */
+static int restrict_access(const struct sandbox *s, struct err *err)
+{
+	bool ports;
+	int ruleset CLEANUP(close_fd) = make_ruleset(s, &ports);
 	if (ruleset < 0)
 		return -EOPNOTSUPP;
-	for (size_t i = 0; i < s->path_count; i++) {
-		int rc = allow_path(ruleset, &s->paths[i], err);
-		if (rc < 0)
-			return rc;
-	}
+	int rc = 0;
+	for (size_t i = 0; i < s->path_count && rc == 0; i++)
+		rc = allow_path(ruleset, &s->paths[i], err);
+	for (size_t i = 0; i < s->connect_port_count && ports && rc == 0; i++)
+		rc = allow_port(ruleset, s->connect_ports[i], err);
+	if (rc < 0)
+		return rc;
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		return err_errno(err, errno, "Landlock");
 	return 0;
@@ -123,6 +172,21 @@ static int allow_asking(scmp_filter_ctx filter)
 	return rc;
 }
 
+/* Stream sockets of the families that it has to do with. */
+static int allow_connecting(scmp_filter_ctx filter, const struct sandbox *s)
+{
+	const int families[] = { s->connects_local ? AF_UNIX : -1,
+		s->connect_port_count ? AF_INET : -1, s->connect_port_count ? AF_INET6 : -1 };
+	const unsigned flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+	for (size_t i = 0; i < ARRAY_LEN(families) && rc == 0; i++)
+		if (families[i] >= 0)
+			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+				SCMP_A0(SCMP_CMP_EQ, (unsigned)families[i]),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, ~(uint64_t)flags, SOCK_STREAM));
+	return rc;
+}
+
 static int build_filter(scmp_filter_ctx filter, const struct sandbox *s)
 {
 	int rc = allow_calls(filter, basic_calls, ARRAY_LEN(basic_calls));
@@ -132,6 +196,8 @@ static int build_filter(scmp_filter_ctx filter, const struct sandbox *s)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOENT), SCMP_SYS(openat), 0);
 	if (rc == 0 && s->asks)
 		rc = allow_asking(filter);
+	if (rc == 0 && (s->connects_local || s->connect_port_count))
+		rc = allow_connecting(filter, s);
 	/* Threads, but no processes. clone3 hides its flags in memory: glibc then takes clone. */
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
@@ -163,7 +229,7 @@ int sandbox_enter(const struct sandbox *s, const char **out_partial, struct err 
 	*out_partial = NULL;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(err, errno, "no-new-privs");
-	int rc = restrict_files(s, err);
+	int rc = restrict_access(s, err);
 	if (rc == -EOPNOTSUPP) {
 		*out_partial = "Landlock";
 		rc = 0;

@@ -13,12 +13,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/landlock.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,6 +151,47 @@ static int become_other(void)
 	return setuid(65534) < 0 ? errno : 0;
 }
 
+/* Two ports of loopback and a Unix socket; the sandbox lets the first be connected to, or the last,
+ * or both. */
+static struct endpoint near, other, local;
+enum { ALLOW_TCP = 1, ALLOW_LOCAL = 2 };
+
+static int try_connect(const struct endpoint *e, int type)
+{
+	int fd CLEANUP(close_fd) = socket(e->address.any.sa_family, type | SOCK_CLOEXEC, 0);
+	return fd < 0 || connect(fd, &e->address.any, e->size) < 0 ? errno : 0;
+}
+static int connect_near(void)
+{
+	return try_connect(&near, SOCK_STREAM);
+}
+static int connect_other(void)
+{
+	return try_connect(&other, SOCK_STREAM);
+}
+static int connect_local(void)
+{
+	return try_connect(&local, SOCK_STREAM);
+}
+static int send_to_near(void)
+{
+	return try_connect(&near, SOCK_DGRAM);
+}
+
+static _Noreturn void connect_in_sandbox(int allow, int (*try)(void))
+{
+	struct sandbox s = { 0 };
+	struct err err;
+	const char *partial;
+	if (allow & ALLOW_TCP)
+		sandbox_connect(&s, &near);
+	if (allow & ALLOW_LOCAL)
+		sandbox_connect(&s, &local);
+	if (sandbox_enter(&s, &partial, &err) < 0)
+		_exit(NOT_ENTERED);
+	_exit(partial ? NO_LANDLOCK : try());
+}
+
 static _Noreturn void in_sandbox(const char *dir, bool files, int (*try)(void))
 {
 	struct sandbox s = { 0 };
@@ -239,6 +282,79 @@ static void unknown_calls_end_the_process(void **state)
 	}
 }
 
+/* ── Connections ──────────────────────────────────────────────────────────────────────────── */
+
+static int listen_at(struct endpoint *e)
+{
+	int fd = socket(e->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, &e->address.any, e->size), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, &e->address.any, &e->size), 0);
+	return fd;
+}
+
+static int connect_status(int allow, int (*try)(void))
+{
+	int status;
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		connect_in_sandbox(allow, try);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* Landlock knows of ports. */
+static bool knows_ports(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 4;
+}
+
+static void only_to_what_is_named(void **state)
+{
+	enum { KILLED = -1 };
+	const int port_refused = knows_ports() ? EACCES : 0;
+#ifdef __SANITIZE_ADDRESS__ /* with it forbidden calls are only logged (sandbox.h) */
+	const int refused = 0, tcp_refused = port_refused;
+#else
+	const int refused = KILLED, tcp_refused = KILLED;
+#endif
+	const struct {
+		int allow;
+		int (*try)(void);
+		int result;
+	} cases[] = {
+		{ ALLOW_TCP, connect_near, 0 },
+		{ ALLOW_TCP, connect_other, port_refused },
+		{ ALLOW_TCP, send_to_near, refused },
+		{ ALLOW_TCP, connect_local, refused },
+		{ ALLOW_LOCAL, connect_local, 0 },
+		{ ALLOW_LOCAL, connect_near, tcp_refused },
+		{ ALLOW_TCP | ALLOW_LOCAL, connect_local, 0 },
+		{ ALLOW_TCP | ALLOW_LOCAL, connect_near, 0 },
+		{ 0, connect_near, tcp_refused },
+		{ 0, connect_local, refused },
+	};
+	char text[600];
+	struct err err;
+	assert_int_equal(endpoint_parse(STR("127.0.0.1:1"), &near, &err), 0);
+	near.address.v4.sin_port = 0; /* any */
+	other = near;
+	snprintf(text, sizeof text, "unix:%s/socket", (const char *)*state);
+	assert_int_equal(endpoint_parse(str_from_z(text), &local, &err), 0);
+	int fds[] = { listen_at(&near), listen_at(&other), listen_at(&local) };
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int status = connect_status(cases[i].allow, cases[i].try);
+		int result = WIFEXITED(status) ? WEXITSTATUS(status)
+			     : WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? KILLED
+										 : NOT_ENTERED;
+		if (result != cases[i].result && result != NO_LANDLOCK)
+			fail_msg("case %zu: %d", i, result);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+}
+
 static void a_folder_that_is_not_there(void **state)
 {
 	struct sandbox s = { 0 };
@@ -266,6 +382,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_what_is_named_can_be_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			without_files_nothing_can_be_opened, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_to_what_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_folder_that_is_not_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(unknown_calls_end_the_process, setup, teardown),
 	};

@@ -3,6 +3,7 @@
  */
 #include "main/main.h"
 
+#include "antivirus/antivirus_role.h"
 #include "delivery/delivery_role.h"
 #include "directory/directory_role.h"
 #include "filter/filter_role.h"
@@ -12,7 +13,7 @@
 #include "smtpd/smtpd_role.h"
 
 static const struct role *const roles[] = { &directory_role, &resolver_role, &delivery_role,
-	&filter_role, &smtpd_role, &mailbox_role };
+	&filter_role, &smtpd_role, &mailbox_role, &antivirus_role };
 
 /* "smtpd.1" is the second process of smtpd. */
 int main_role(int argc, char **argv)

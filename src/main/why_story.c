@@ -314,6 +314,7 @@ void why_story(const struct why *w, const struct why_names *names, struct buf *o
 	tell_sender(w->record, out);
 	tell_message(w->record, out);
 	tell_auth(json_object_get(w->record, "auth"), out);
+	tell_result("virus", json_object_get(w->record, "virus"), out);
 	tell_findings(json_object_get(w->record, "findings"), out);
 	tell_decision(w->record, out);
 	size_t n = json_array_size(w->deliveries);

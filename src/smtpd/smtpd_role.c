@@ -1,5 +1,6 @@
 #include "smtpd/smtpd_role.h"
 
+#include "antivirus/scanner.h"
 #include "smtpd/incoming.h"
 #include "smtpd/recipient_cache.h"
 #include "smtpd/session.h"
@@ -26,11 +27,12 @@ static void sandbox(const struct config *config, struct sandbox *out)
 	sandbox_allow(out, config->data_dir, "spool", SANDBOX_CREATE);
 }
 
-/* A verdict may need the time for the DNS twice, where the filter was started again in between;
- * what takes longer is too late. */
+/* A verdict may need the time for the DNS twice, where the filter was started again in between, and
+ * that for viruses; what takes longer is too late. */
 static int64_t filter_timeout(const struct config *config)
 {
-	return MIN(2 * config->filter.timeout + SECONDS(30), config->smtp.data_end_timeout);
+	int64_t scan = config->antivirus.servers.n ? scan_patience(config) : 0;
+	return MIN(2 * config->filter.timeout + scan + SECONDS(30), config->smtp.data_end_timeout);
 }
 
 static int start(struct role_process *p, struct err *err)

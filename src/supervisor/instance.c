@@ -26,8 +26,8 @@ static const struct {
 } edges[] = {
 	{ "smtpd", "directory", false }, { "smtpd", "delivery", false },
 	{ "smtpd", "filter", true }, { "filter", "resolver", false },
-	{ "mailbox", "directory", false }, { "mailbox", "delivery", false },
-	{ "delivery", "mailbox", false }, /* changes */
+	{ "filter", "antivirus", false }, { "mailbox", "directory", false },
+	{ "mailbox", "delivery", false }, { "delivery", "mailbox", false }, /* changes */
 };
 
 /* ── Making them ──────────────────────────────────────────────────────────────────────────── */
@@ -75,6 +75,8 @@ int instances_make(struct supervisor *s, struct err *err)
 	if (rc == 0)
 		rc = make_instances(s, "resolver", 1, false, err);
 	if (rc == 0)
+		rc = make_instances(s, "antivirus", 1, false, err);
+	if (rc == 0)
 		rc = make_instances(s, "delivery", 1, false, err);
 	if (rc == 0)
 		rc = make_instances(
@@ -83,7 +85,40 @@ int instances_make(struct supervisor *s, struct err *err)
 		rc = make_instances(s, "smtpd", processes(s->config->smtp.processes), true, err);
 	if (rc == 0)
 		rc = make_instances(s, "mailbox", processes(s->config->imap.processes), true, err);
+	instances_compare(s, s->config, s->config);
 	return rc;
+}
+
+/* ── Those that come and go ──────────────────────────────────────────────────────────────── */
+
+static bool same_servers(const struct endpoints *a, const struct endpoints *b)
+{
+	bool same = a->n == b->n;
+	for (size_t i = 0; i < a->n && same; i++)
+		same = endpoint_equal(&a->items[i], &b->items[i]);
+	return same;
+}
+
+void instances_compare(struct supervisor *s, const struct config *before, const struct config *now)
+{
+	for (struct instance *in = s->instances; in; in = in->next) {
+		if (strcmp(in->role, "antivirus") != 0)
+			continue;
+		in->off = now->antivirus.servers.n == 0;
+		in->anew = !same_servers(&before->antivirus.servers, &now->antivirus.servers);
+	}
+}
+
+void instances_follow(struct supervisor *s)
+{
+	for (struct instance *in = s->instances; in; in = in->next) {
+		if (!in->off && !in->task && instance_start(in) < 0)
+			log_error(&s->log, "a process could not be started",
+				F_Z("process", in->name), F_Z("error", "no memory"));
+		else if ((in->off || in->anew) && in->running)
+			instance_kill(in);
+		in->anew = false;
+	}
 }
 
 void instances_free(struct supervisor *s)
@@ -275,13 +310,13 @@ static void run_instance(struct task *t, void *arg)
 	struct instance *in = arg;
 	struct supervisor *s = in->owner;
 	int64_t delay = s->config->supervisor.restart_delay;
-	while (!s->stopping) {
+	while (!s->stopping && !in->off) {
 		struct err err = { "" };
 		int64_t started = task_now(t);
 		int rc = bring_up(t, in, &err);
 		in->failed = rc < 0;
-		if (rc < 0 && s->stopping)
-			; /* a shutdown came in between */
+		if (rc < 0 && (s->stopping || in->killed))
+			; /* a shutdown or a reload came in between */
 		else if (rc < 0)
 			log_error(&s->log, "a process could not be started",
 				F_Z("process", in->name), F_Z("error", err.text));

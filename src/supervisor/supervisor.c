@@ -104,7 +104,7 @@ static int configure_instances(struct task *t, struct supervisor *s, struct err 
 {
 	int rc = 0;
 	for (struct instance *in = s->instances; in && rc != -EINVAL; in = in->next)
-		rc = in->ready ? instance_configure(t, in, err) : 0;
+		rc = in->ready && !in->off && !in->anew ? instance_configure(t, in, err) : 0;
 	return rc == -EINVAL ? rc : 0;
 }
 
@@ -172,13 +172,17 @@ static void exchange(struct supervisor *s, struct loaded *other)
 static int change_over(struct task *t, struct supervisor *s, struct loaded *new, struct err *err)
 {
 	exchange(s, new);
+	instances_compare(s, new->config, s->config);
 	int rc = configure_instances(t, s, err);
 	if (rc == 0)
 		rc = ports_open(s->config, &s->ports, &s->ports, err);
 	if (rc < 0) {
 		struct err unused;
 		exchange(s, new);
+		instances_compare(s, s->config, s->config);
 		(void)!configure_instances(t, s, &unused);
+	} else {
+		instances_follow(s);
 	}
 	return rc;
 }
@@ -298,8 +302,8 @@ static void shut_down(struct task *t, struct supervisor *s)
 static int start_all(struct task *t, struct supervisor *s)
 {
 	for (struct instance *in = s->instances; in; in = in->next) {
-		int rc = instance_start(in);
-		while (rc == 0 && !in->ready && !in->failed && !s->stop)
+		int rc = in->off ? 0 : instance_start(in);
+		while (rc == 0 && !in->off && !in->ready && !in->failed && !s->stop)
 			rc = event_wait(t, &s->progress, NEVER);
 		if (rc < 0 || in->failed)
 			return -EINVAL; /* the instance's task has said why */

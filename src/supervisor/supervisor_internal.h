@@ -25,6 +25,8 @@ struct instance {
 	bool ready;   /* configured, connected, listening */
 	bool failed;  /* the last start did not get to that */
 	bool killed;  /* by us */
+	bool off;     /* the configuration does without it */
+	bool anew;    /* during a reload: its sandbox does not fit any more */
 	struct event exited;
 	int64_t status;
 	int signal;
@@ -57,6 +59,11 @@ int instance_start(struct instance *in) MUST_USE;
 /* Ends its process at once, without a word in the log. */
 void instance_kill(struct instance *in);
 void instances_free(struct supervisor *s);
+
+/* What a reload means for roles that not every configuration has: sets `off` and `anew`; then
+ * starts, ends and starts again what that says. */
+void instances_compare(struct supervisor *s, const struct config *before, const struct config *now);
+void instances_follow(struct supervisor *s);
 
 /* Gives the instance the current configuration. -EINVAL with a reason where it refused. */
 int instance_configure(struct task *t, struct instance *in, struct err *err) MUST_USE;

@@ -17,7 +17,7 @@ static const struct {
 	const char *role;
 	bool store; /* has the group that owns the accounts */
 } roles[] = { { "directory", false }, { "delivery", true }, { "smtpd", false }, { "mailbox", true },
-	{ "resolver", false }, { "filter", false } };
+	{ "resolver", false }, { "filter", false }, { "antivirus", false } };
 
 enum { STORE_GROUP_FALLBACK = FALLBACK_FIRST + (int)ARRAY_LEN(roles) };
 

@@ -18,7 +18,9 @@ import pytest
 from harness import ALICE, imap, procs, smtp
 
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
-ROLES = "directory", "resolver", "smtpd", "filter", "delivery", "mailbox"
+ROLES = "directory", "resolver", "antivirus", "smtpd", "filter", "delivery", "mailbox"
+# What not every configuration has.
+EVERY_ROLE = {"antivirus": {"servers": ["unix:/nowhere/clamd"]}}
 
 
 def count(server, user=ALICE):
@@ -97,7 +99,7 @@ def test_no_password_on_disk(make_server):
 # Processes
 
 def test_roles_and_their_confinement(make_server):
-    server = make_server()
+    server = make_server(settings=EVERY_ROLE)
     roles = server.roles()
     for role in ROLES:
         assert role in roles, roles
@@ -115,7 +117,7 @@ def test_roles_and_their_confinement(make_server):
 @pytest.mark.root
 def test_each_role_has_its_own_user(make_server):
     users = {}
-    server = make_server()
+    server = make_server(settings=EVERY_ROLE)
     for role, pids in server.roles().items():
         for pid in pids:
             users.setdefault(role, set()).add(os.stat(f"/proc/{pid}").st_uid)
@@ -134,7 +136,7 @@ def test_as_an_ordinary_user(make_server):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_killed_role_comes_back(make_server, role):
-    server = make_server()
+    server = make_server(settings=EVERY_ROLE)
     server.deliver()
     for pid in server.roles()[role]:
         server.kill_process(pid)

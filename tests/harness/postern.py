@@ -310,5 +310,5 @@ def _kill(pid):
 
 def role_of(title):
     """The role's name in a process title such as `postern: smtpd 1` or `postern role smtpd ...`."""
-    match = re.search(r"\b(resolver|directory|smtpd|filter|delivery|relay|mailbox|milter|web)\b", title)
+    match = re.search(r"\b(resolver|antivirus|directory|smtpd|filter|delivery|relay|mailbox|milter|web)\b", title)
     return match.group(1) if match else title

@@ -1,0 +1,42 @@
+/*
+ * antivirus.h: has messages scanned by clamd.
+ *
+ *   caller ─┐   known by its digest?        server ─ ─ clamd
+ *   caller ─┼─▶ its turn ──▶ a server ───▶ server ─ ─ clamd
+ *   caller ─┘   (antivirus.max_concurrent)
+ *
+ *                a failure                         PING answered
+ *   (unknown) ─────────────▶ down: not asked ─────────────────────▶ up
+ *        └───────────────────────────────────────────────────────────▲
+ *
+ * Servers take turns; one that fails is followed by the next. One that is down is asked now and
+ * then whether it is back. A server that only fails to scan one message, or is slow with it, is not
+ * down for that: it is when it then does not answer PING either. Each change is logged once.
+ */
+#pragma once
+
+#include "antivirus/antivirus_calls.h"
+#include "base/config.h"
+#include "base/log.h"
+
+struct antivirus;
+
+/* The log must outlive it. -errno: there is no memory for a task. */
+int antivirus_new(struct loop *l, const struct log *log, const struct config *config,
+	struct antivirus **out) MUST_USE;
+
+/* Limits and times of this configuration hold from now on, and what is known is forgotten. The
+ * servers stay those that it began with: for others the supervisor starts the process anew. */
+void antivirus_reconfigure(struct antivirus *av, const struct config *config);
+
+/* No call may be in flight; its task ends by loop_finish(), after which this is called. */
+void antivirus_free(struct antivirus *av); /* NULL is fine */
+
+/* What answers the calls of antivirus.def, with a struct antivirus as self. */
+extern const struct antivirus_ops antivirus_functions;
+
+/* For callers in the same process. */
+static inline struct antivirus_calls antivirus_local(struct antivirus *av)
+{
+	return (struct antivirus_calls){ &antivirus_functions, av };
+}
