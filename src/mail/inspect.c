@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* What libmagic sees. Its time grows with that only a little, but it does. */
 enum { MAGIC_BYTES = 16 * 1024, PENDING_MAX = INSPECT_ENTRIES_MAX + 1 };
@@ -19,7 +20,11 @@ struct inspector *inspector_new(struct err *err)
 {
 	struct inspector *in = xcalloc(1, sizeof *in);
 	pthread_mutex_init(&in->lock, NULL);
-	/* For libarchive: names in UTF-8 without iconv. */
+	/* libarchive makes local times of what archives say, and without TZ glibc then looks at
+	 * /etc/localtime every time: a call that no sandbox without files lets through. */
+	(void)setenv("TZ", "UTC0", 0);
+	tzset();
+	/* For libarchive too: names in UTF-8 without iconv. */
 	in->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	in->magic = magic_open(MAGIC_FLAGS);
 	if (!in->magic || magic_load(in->magic, NULL) != 0)

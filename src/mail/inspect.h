@@ -9,8 +9,9 @@
  *
  * Needs some 100 KiB of stack and may take long: not for a task's stack, but for a thread
  * (task_offload()). Several threads may use one inspector. inspector_new() reads libmagic's
- * database and a locale, and has to come before the sandbox; inspect() then makes no system calls
- * but those for memory and locks, and tries to open what iconv looks for, which may fail.
+ * database and a locale, sets TZ to UTC where it is not set, and has to come before the sandbox and
+ * before threads; inspect() then makes no system calls but those for memory and locks, and tries to
+ * open what iconv looks for, which may fail.
  */
 #pragma once
 

@@ -8,8 +8,15 @@
 #include "mail/attachment.h"
 #include "mail/inspect_testing.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <seccomp.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct fixture {
 	struct inspector *inspector;
@@ -126,7 +133,7 @@ static void test_types(void **state)
 /* What is told does not depend on what lies behind the slice; no prefix is read beyond its end. */
 static void check_prefixes(struct fixture *f, str content, const char *name)
 {
-	size_t step = MAX(content.n / 300, (size_t)1);
+	size_t step = MAX(content.n / 100, (size_t)1);
 	for (size_t n = 0; n <= content.n; n += step) {
 		char *exact = xmalloc(n + 1);
 		memcpy(exact, content.p, n);
@@ -283,7 +290,7 @@ static void test_compressed(void **state)
 static void test_bombs(void **state)
 {
 	struct buf zeros CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
-	testing_fill(&zeros, 40 * 1024 * 1024, 0);
+	testing_fill(&zeros, 20 * 1024 * 1024, 0);
 	struct testing_file file = { "zeros", buf_str(&zeros) };
 	static const struct {
 		const char *format, *filter;
@@ -666,8 +673,8 @@ static void test_pdf_object_streams(void **state)
 	assert_str(o->uris[0], "http://a.example/");
 	check_prefixes(*state, buf_str(&b), "a.pdf");
 	/* Many that are large: what is unpacked ends. */
-	testing_fill(&zeros, 8 * 1024 * 1024, ' ');
-	for (size_t i = 0; i < 60; i++)
+	testing_fill(&zeros, 4 * 1024 * 1024, ' ');
+	for (size_t i = 0; i < 40; i++)
 		add_object_stream(&b, buf_str(&zeros));
 	o = look(*state, buf_str(&b), "a.pdf");
 	assert_true(o->flags & INSPECT_TRUNCATED);
@@ -702,6 +709,132 @@ static void test_onenote(void **state)
 	check_prefixes(*state, buf_str(&b), "a.one");
 }
 
+/* ── Where it runs ── */
+
+enum { STACK = 1024 * 1024, STACK_NEEDED_MAX = 96 * 1024 };
+
+struct on_thread {
+	struct fixture *fixture;
+	str content;
+};
+
+static void *look_on_thread(void *arg)
+{
+	struct on_thread *o = arg;
+	look(o->fixture, o->content, "a");
+	return NULL;
+}
+
+/* Bytes of stack that it touches: above, all is as it was painted. */
+static size_t stack_used(struct fixture *f, str content)
+{
+	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(stack, MAP_FAILED);
+	memset(stack, 0xa5, STACK);
+	struct on_thread arg = { f, content };
+	pthread_attr_t attributes;
+	pthread_t thread;
+	pthread_attr_init(&attributes);
+	assert_int_equal(pthread_attr_setstack(&attributes, stack, STACK), 0);
+	assert_int_equal(pthread_create(&thread, &attributes, look_on_thread, &arg), 0);
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&attributes);
+	size_t untouched = 0;
+	while (untouched < STACK && (unsigned char)stack[untouched] == 0xa5)
+		untouched++;
+	munmap(stack, STACK);
+	return STACK - untouched;
+}
+
+static void test_stack(void **state)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < ARRAY_LEN(archives); i++) {
+		struct buf b CLEANUP(buf_done) = testing_archive(archives[i].format,
+			archives[i].filter, archives[i].options, files, ARRAY_LEN(files));
+		wrap(&b, "pax", NULL, "inner");
+		wrap(&b, "zip", NULL, "middle");
+		most = MAX(most, stack_used(*state, buf_str(&b)));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		most = MAX(most, stack_used(*state, types[i].content));
+	/* Binary, and long: all of libmagic's patterns are tried. */
+	struct buf b CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	for (size_t i = 0; i < 32768; i++)
+		buf_add_char(&b, (char)(i * i * 2654435761u >> 13));
+	most = MAX(most, stack_used(*state, buf_str(&b)));
+	print_message("# %zu bytes of stack\n", most);
+	assert_true(most < STACK_NEEDED_MAX);
+}
+
+/* No file is opened, no program is run; what iconv looks for is not there. */
+static void forbid_files(void)
+{
+	static const int calls[] = { SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork),
+		SCMP_SYS(vfork), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(open), SCMP_SYS(stat),
+		SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(access),
+		SCMP_SYS(faccessat), SCMP_SYS(readlink), SCMP_SYS(getcwd), SCMP_SYS(socket),
+		SCMP_SYS(getdents64), SCMP_SYS(unlink), SCMP_SYS(mkdir), SCMP_SYS(pipe2) };
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	assert_non_null(filter);
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		assert_int_equal(seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, calls[i], 0), 0);
+	assert_int_equal(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOENT), SCMP_SYS(openat), 0), 0);
+	assert_int_equal(seccomp_load(filter), 0);
+	seccomp_release(filter);
+}
+
+static void look_at_all(struct fixture *f, const struct buf *made)
+{
+	for (size_t i = 0; i < ARRAY_LEN(archives); i++)
+		check_files(look(f, buf_str(&made[i]), "a"));
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		assert_str(look(f, types[i].content, types[i].name)->type, types[i].type);
+}
+
+static void test_sandbox(void **state)
+{
+	struct buf made[ARRAY_LEN(archives)];
+	for (size_t i = 0; i < ARRAY_LEN(archives); i++)
+		made[i] = testing_archive(archives[i].format, archives[i].filter,
+			archives[i].options, files, ARRAY_LEN(files));
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0) {
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		forbid_files();
+		look_at_all(*state, made);
+		_exit(0);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	for (size_t i = 0; i < ARRAY_LEN(archives); i++)
+		buf_done(&made[i]);
+}
+
+/* Several threads, one inspector. */
+static void *look_often(void *arg)
+{
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(INSPECT_ARENA_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		struct inspection out;
+		inspect(arg, &arena, types[i].content, str_from_z(types[i].name), STR_EMPTY, &out);
+		assert_str(out.type, types[i].type);
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t threads[4];
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, look_often, f->inspector), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -724,6 +857,9 @@ int main(void)
 		cmocka_unit_test(test_pdf_object_streams),
 		cmocka_unit_test(test_pdf_links),
 		cmocka_unit_test(test_onenote),
+		cmocka_unit_test(test_stack),
+		cmocka_unit_test(test_sandbox),
+		cmocka_unit_test(test_threads),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

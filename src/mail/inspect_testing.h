@@ -65,8 +65,11 @@ static inline void testing_le(struct buf *b, uint64_t value, size_t bytes)
 
 static inline void testing_fill(struct buf *b, size_t n, char c)
 {
-	for (size_t i = 0; i < n; i++)
-		buf_add_char(b, c);
+	char *p = n ? buf_reserve(b, n) : NULL;
+	if (p) {
+		memset(p, c, n);
+		b->n += n;
+	}
 }
 
 /* ── RAR, which libarchive only reads: files are stored ── */
