@@ -3,7 +3,7 @@
  * bytes, what an archive holds, what is active in documents of Office and PDF, and where they lead.
  *
  * Any bytes give a result. All is bounded, by the limits below and by the arena: entries, depth,
- * bytes unpacked, and with them memory (some 100 MiB at worst, most of it what was unpacked) and
+ * bytes unpacked, and with them memory (some 200 MiB at worst, most of it what was unpacked) and
  * time (some seconds at worst). Where something was left out, INSPECT_TRUNCATED is set. Nothing is
  * executed, no file is opened, and no program is started.
  *

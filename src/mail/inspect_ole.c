@@ -151,9 +151,12 @@ static void read_module(struct ole *o, str stream)
 	ptrdiff_t at = str_find(stream, STR("\0Attribut"));
 	if (at < 3)
 		return;
+	o->item->flags |= INSPECT_MACROS;
 	struct buf source CLEANUP(buf_done) = BUF_INIT(SOURCE_MAX);
 	unpack_source(str_skip(stream, (size_t)at - 3), &source);
-	o->item->flags |= INSPECT_MACROS;
+	/* It is searched many times. */
+	if (!inspect_spend(o->scan, o->item, 8 * source.n))
+		return;
 	if (runs_by_itself(buf_str(&source)))
 		o->item->flags |= INSPECT_MACROS_AUTO;
 }

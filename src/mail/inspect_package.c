@@ -6,6 +6,8 @@
  * relations.
  */
 
+enum { FIELD_MAX = 256 };
+
 enum {
 	P_CONTENT_TYPES = 1 << 0,
 	P_WORD = 1 << 1,
@@ -146,7 +148,8 @@ static bool has_dde_field(str text)
 	for (ptrdiff_t at; (at = str_find(text, STR("instrText"))) >= 0;) {
 		str value, behind;
 		text = str_skip(text, (size_t)at + 9);
-		str_cut(text, '<', &value, &behind);
+		/* Nobody writes a longer one before the first word of it. */
+		str_cut(str_first(text, FIELD_MAX), '<', &value, &behind);
 		ptrdiff_t close = str_find_char(value, '>');
 		if (str_starts_nocase(str_trim(str_skip(value, (size_t)(close + 1))), STR("DDE")))
 			return true;

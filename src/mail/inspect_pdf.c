@@ -8,11 +8,17 @@
  * the object streams, which hold objects again, nor streams that are not packed as they say.
  */
 
-enum { NAME_MAX_LENGTH = 64, STREAM_MAX = 2 * 1024 * 1024, DICTIONARY_MAX = 4096 };
+enum {
+	NAME_MAX_LENGTH = 64,
+	STREAM_MAX = 2 * 1024 * 1024,
+	DICTIONARY_MAX = 4096,
+	LINKS_MAX = 4 * INSPECT_URIS_MAX
+};
 
 struct pdf {
 	struct inspect_scan *scan;
 	struct inspect_item *item;
+	size_t links; /* that were read: each may be long, and hold others */
 };
 
 static const struct {
@@ -127,7 +133,11 @@ static void read_hex(str s, struct buf *out)
 static void read_uri(struct pdf *p, str rest)
 {
 	struct buf b CLEANUP(buf_done) = BUF_INIT(INSPECT_URI_LENGTH_MAX + 1);
-	rest = skip_white(rest);
+	if (++p->links > LINKS_MAX) {
+		p->item->flags |= INSPECT_TRUNCATED;
+		return;
+	}
+	rest = skip_white(str_first(rest, 2 * INSPECT_URI_LENGTH_MAX));
 	if (str_starts(rest, STR("(")))
 		read_literal(rest, &b);
 	else if (str_starts(rest, STR("<")) && !str_starts(rest, STR("<<")))

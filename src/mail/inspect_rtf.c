@@ -3,7 +3,7 @@
 /* RTF: control words for objects, wherever they stand. Nothing nests for us, so nothing can be
  * hidden by nesting. */
 
-enum { READ_MAX = 8 * 1024 * 1024, WORD_MAX = 32 };
+enum { READ_MAX = 8 * 1024 * 1024, WORD_MAX = 32, TARGETS_MAX = 1000 };
 
 static const struct {
 	const char *word;
@@ -35,12 +35,13 @@ static str argument(str s)
 	return str_first(str_skip(s, s.n && s.p[0] == '"'), end < 0 ? s.n : (size_t)end);
 }
 
-static void read_word(struct inspect_scan *s, struct inspect_item *item, str word, str rest)
+static void read_word(
+	struct inspect_scan *s, struct inspect_item *item, str word, str rest, size_t *targets)
 {
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (str_equal_nocase(word, str_from_z(words[i].word)))
 			item->flags |= words[i].flags;
-	if (str_equal_nocase(word, STR("template"))) {
+	if (str_equal_nocase(word, STR("template")) && ++*targets <= TARGETS_MAX) {
 		str target = argument(rest);
 		bool remote =
 			str_find(target, STR("://")) >= 0 || str_starts(target, STR("\\\\\\\\"));
@@ -60,7 +61,8 @@ static void read_fields(struct inspect_scan *s, struct inspect_item *item, str t
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		str name = str_from_z(fields[i].name);
 		str rest = text;
-		for (ptrdiff_t at; (at = str_find(rest, name)) >= 0;) {
+		size_t targets = 0;
+		for (ptrdiff_t at; ++targets <= TARGETS_MAX && (at = str_find(rest, name)) >= 0;) {
 			rest = str_skip(rest, (size_t)at + name.n);
 			str target = argument(rest);
 			if (str_find(target, STR("://")) < 0)
@@ -77,6 +79,7 @@ void inspect_rtf(struct inspect_scan *s, struct inspect_item *item)
 	if (text.n < item->content.n)
 		item->flags |= INSPECT_TRUNCATED;
 	read_fields(s, item, text);
+	size_t targets = 0;
 	for (str rest = text;;) {
 		ptrdiff_t at = str_find_char(rest, '\\');
 		if (at < 0)
@@ -84,7 +87,7 @@ void inspect_rtf(struct inspect_scan *s, struct inspect_item *item)
 		rest = str_skip(rest, (size_t)at + 1);
 		str word = word_at(rest);
 		rest = str_skip(rest, word.n);
-		read_word(s, item, word, rest);
+		read_word(s, item, word, rest, &targets);
 	}
 	if (str_find_nocase(text, STR("equation.3")) >= 0 ||
 		str_find_nocase(text, STR("4571756174696f6e2e33")) >= 0 ||
