@@ -361,22 +361,36 @@ static void test_many_entries(void **state)
 	free(many);
 }
 
-/* A hundred bytes that claim fifty million files; a folder of files without names. */
-static void test_7z_claims(void **state)
+/* A hundred bytes that claim fifty million files, folders or coders, or whose numbers have no end.
+ */
+static void test_claims(void **state)
 {
-	struct buf b CLEANUP(buf_done) = BUF_INIT(1024);
-	static const char header[] = "\1\5\xe0\x80\xf0\xfa\2\0\0";
-	buf_add(&b, STR("7z\xbc\xaf\x27\x1c\0\4"));
-	struct buf start CLEANUP(buf_done) = BUF_INIT(64);
-	testing_le(&start, 0, 8);
-	testing_le(&start, sizeof header - 1, 8);
-	testing_le(&start, crc32(0, (const Bytef *)header, sizeof header - 1), 4);
-	testing_le(&b, crc32(0, (const Bytef *)start.p, (uInt)start.n), 4);
-	buf_add(&b, buf_str(&start));
-	buf_add(&b, str_from(header, sizeof header - 1));
-	const struct inspection *o = look(*state, buf_str(&b), "a.7z");
-	assert_int_equal(o->flags, INSPECT_UNREADABLE);
-	assert_int_equal(o->entries_n, 0);
+	static const str headers[] = { S("\1\5\xe0\x80\xf0\xfa\2\0\0"),
+		S("\1\4\6\0\1\x09\1\0\7\x0b\xe0\x80\xf0\xfa\2\0"),
+		S("\1\4\7\x0b\1\0\xe0\x80\xf0\xfa\2"),
+		S("\1\5\xff\xff\xff\xff\xff\xff\xff\xff\xff\x11\xff\xff\xff\xff\xff\xff\xff\xff"
+		  "\xff"),
+		S("\x17\6\0\1\x09\xff\xff\xff\xff\xff\xff\xff\xff\xff\0") };
+	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+		struct buf b CLEANUP(buf_done) = BUF_INIT(1024);
+		struct buf start CLEANUP(buf_done) = BUF_INIT(64);
+		str h = headers[i];
+		buf_add(&b, STR("7z\xbc\xaf\x27\x1c\0\4"));
+		testing_le(&start, 0, 8);
+		testing_le(&start, h.n, 8);
+		testing_le(&start, crc32(0, (const Bytef *)h.p, (uInt)h.n), 4);
+		testing_le(&b, crc32(0, (const Bytef *)start.p, (uInt)start.n), 4);
+		buf_add(&b, buf_str(&start));
+		buf_add(&b, h);
+		const struct inspection *o = look(*state, buf_str(&b), "a.7z");
+		assert_int_equal(o->flags, INSPECT_UNREADABLE);
+		assert_int_equal(o->entries_n, 0);
+	}
+	struct buf rar CLEANUP(buf_done) = BUF_INIT(1024);
+	buf_add(&rar, STR("Rar!\x1a\x07\1\0\0\0\0\0"));
+	testing_fill(&rar, 100, '\xff');
+	assert_int_equal(look(*state, buf_str(&rar), "a.rar")->flags, INSPECT_UNREADABLE);
+	check_prefixes(*state, buf_str(&rar), "a.rar");
 }
 
 /* A ZIP that lost its directory is still read by some. */
@@ -847,7 +861,7 @@ int main(void)
 		cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_overlapping),
 		cmocka_unit_test(test_many_entries),
-		cmocka_unit_test(test_7z_claims),
+		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_cut_zip),
 		cmocka_unit_test(test_iso),
 		cmocka_unit_test(test_ole),
