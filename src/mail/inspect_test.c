@@ -114,6 +114,8 @@ static const struct {
 	{ "a.ace", S("0123456**ACE**abcdefghijk"), "application/x-ace-compressed", INSPECT_ARCHIVE,
 		INSPECT_ARCHIVE },
 	{ "", S(""), "application/x-empty", INSPECT_OTHER, INSPECT_OTHER },
+	{ "a.asc", S("-----BEGIN PGP SIGNATURE-----\n\n"), "application/pgp-signature",
+		INSPECT_OTHER, INSPECT_TEXT },
 	/* Known to libmagic alone. */
 	{ "a.wasm", S("\0asm\1\0\0\0\1\4\1\x60\0\0"), "application/wasm", INSPECT_OTHER,
 		INSPECT_OTHER },

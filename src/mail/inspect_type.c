@@ -173,7 +173,9 @@ static const struct {
 	{ "<iframe", "text/html", INSPECT_HTML },
 	{ "BEGIN:VCALENDAR", "text/calendar", INSPECT_TEXT },
 	{ "BEGIN:VCARD", "text/vcard", INSPECT_TEXT },
-	{ "-----BEGIN PGP", "application/pgp-encrypted", INSPECT_OTHER },
+	{ "-----BEGIN PGP SIGNATURE", "application/pgp-signature", INSPECT_OTHER },
+	{ "-----BEGIN PGP PUBLIC KEY", "application/pgp-keys", INSPECT_OTHER },
+	{ "-----BEGIN PGP MESSAGE", "application/pgp-encrypted", INSPECT_OTHER },
 };
 
 static bool is_xml_opening(str s)
