@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "mail/check.h"
+#include "mail/inspect.h"
 #include "mail/mail.h"
 #include "mail/match.h"
 #include "mail/section.h"
@@ -78,8 +79,29 @@ static void check_sections(str message, const struct mime_tree *tree)
 	assert_true(check_inside(part, message));
 }
 
+struct material {
+	const char *root;
+	struct inspector *inspector;
+	size_t classes[INSPECT_CLASSES], unreadable, entries; /* of attachments */
+};
+
+static void check_attachment(
+	struct material *material, struct mail *m, const struct mail_attachment *a)
+{
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(INSPECT_ARENA_MAX);
+	struct inspection i;
+	str content = mail_attachment_content(m, a);
+	inspect(material->inspector, &arena, content, a->name.name, a->declared, &i);
+	material->classes[i.class]++;
+	material->unreadable += (i.flags & INSPECT_UNREADABLE) != 0;
+	material->entries += i.entries_n;
+	assert_true(i.type.n > 0);
+	assert_true(i.entries_n <= INSPECT_ENTRIES_MAX && i.uris_n <= INSPECT_URIS_MAX);
+	assert_false((i.flags | i.inside) & INSPECT_BOMB);
+}
+
 /* All texts are texts. Returns whether something was left out. */
-static bool check_mail(const char *path, str message)
+static bool check_mail(struct material *material, const char *path, str message)
 {
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(MAIL_ARENA_MAX(message.n));
 	struct mail m CLEANUP(mail_done);
@@ -89,7 +111,7 @@ static bool check_mail(const char *path, str message)
 		report(path, good ? NULL : "a text that is no UTF-8");
 	}
 	for (size_t i = 0; i < m.attachments_n; i++)
-		mail_attachment_content(&m, &m.attachments[i]);
+		check_attachment(material, &m, &m.attachments[i]);
 	return m.truncated;
 }
 
@@ -112,10 +134,10 @@ static void check_message(const char *path, str message)
 	match_free(m);
 }
 
-static size_t check_folder(const char *root, const char *folder)
+static size_t check_folder(struct material *material, const char *folder)
 {
 	char path[4096];
-	snprintf(path, sizeof path, "%s/%s", root, folder);
+	snprintf(path, sizeof path, "%s/%s", material->root, folder);
 	char *const paths[] = { path, NULL };
 	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	assert_non_null(fts);
@@ -126,7 +148,7 @@ static size_t check_folder(const char *root, const char *folder)
 			continue;
 		read_file(e->fts_path, &bytes);
 		check_message(e->fts_path, buf_str(&bytes));
-		truncated += check_mail(e->fts_path, buf_str(&bytes));
+		truncated += check_mail(material, e->fts_path, buf_str(&bytes));
 		n++;
 	}
 	fts_close(fts);
@@ -140,8 +162,12 @@ static void test_material(void **state)
 {
 	/* Files that are no messages have to be survived as well. */
 	static const char *const folders[] = { "mime", "mail", "bounces" };
+	struct material *m = *state;
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++)
-		print_message("# %s: %zu files\n", folders[i], check_folder(*state, folders[i]));
+		print_message("# %s: %zu files\n", folders[i], check_folder(m, folders[i]));
+	for (enum inspect_class i = 0; i < INSPECT_CLASSES; i++)
+		print_message("# attachments: %zu %s\n", m->classes[i], inspect_class_name(i));
+	print_message("# %zu entries in them, %zu not readable\n", m->entries, m->unreadable);
 }
 
 int main(void)
@@ -152,6 +178,9 @@ int main(void)
 		printf("1..0 # SKIP the shared material is absent\n");
 		return 0;
 	}
-	const struct CMUnitTest tests[] = { cmocka_unit_test_prestate(test_material, root) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	struct material material = { .root = root, .inspector = inspector_new(NULL) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test_prestate(test_material, &material) };
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	inspector_free(material.inspector);
+	return failed;
 }

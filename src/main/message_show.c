@@ -1,5 +1,6 @@
 #include "main/message_show.h"
 
+#include "mail/inspect.h"
 #include "mail/mail.h"
 
 #include <stdio.h>
@@ -19,7 +20,8 @@ static const char *const defects[] = { "stray-line", "nul", "bare-cr", "eight-bi
 
 struct writer {
 	struct buf b;
-	bool comma; /* before the next value */
+	bool comma;                  /* before the next value */
+	struct inspector *inspector; /* NULL: attachments are not looked into */
 };
 
 static void add_string(struct writer *w, str s)
@@ -111,14 +113,63 @@ static void put_text(struct writer *w, const struct mail_text *t)
 	close(w, '}');
 }
 
+static void put_flags(struct writer *w, const char *name, uint32_t flags)
+{
+	const char *flag;
+	open(w, name, '[');
+	for (unsigned bit = 0; (flag = inspect_flag_name(bit)); bit++)
+		if (flags & 1u << bit)
+			put(w, NULL, str_from_z(flag));
+	close(w, ']');
+}
+
+static void put_entry(struct writer *w, const struct inspect_entry *e)
+{
+	open(w, NULL, '{');
+	put(w, "name", e->name);
+	put_number(w, "in", e->parent);
+	if (e->sized)
+		put_number(w, "size", e->size);
+	put(w, "real_type", e->type);
+	put(w, "class", str_from_z(inspect_class_name(e->class)));
+	put(w, "named", str_from_z(inspect_class_name(e->named)));
+	put_flags(w, "flags", e->flags);
+	put_bits(w, "odd", e->odd, name_flags, ARRAY_LEN(name_flags));
+	close(w, '}');
+}
+
+static void put_inspection(struct writer *w, const struct inspection *i)
+{
+	put(w, "real_type", i->type);
+	put(w, "class", str_from_z(inspect_class_name(i->class)));
+	put(w, "named", str_from_z(inspect_class_name(i->named)));
+	put(w, "declared", str_from_z(inspect_class_name(i->declared)));
+	put_flags(w, "flags", i->flags);
+	open(w, "entries", '[');
+	for (size_t j = 0; j < i->entries_n; j++)
+		put_entry(w, &i->entries[j]);
+	close(w, ']');
+	open(w, "uris", '[');
+	for (size_t j = 0; j < i->uris_n; j++)
+		put(w, NULL, i->uris[j]);
+	close(w, ']');
+}
+
 static void put_attachment(struct writer *w, struct mail *m, const struct mail_attachment *a)
 {
+	str content = mail_attachment_content(m, a);
 	open(w, NULL, '{');
 	put_number(w, "part", a->part);
 	put(w, "name", a->name.name);
 	put(w, "type", a->declared);
-	put_number(w, "size", mail_attachment_content(m, a).n);
+	put_number(w, "size", content.n);
 	put_bits(w, "odd", a->name.flags, name_flags, ARRAY_LEN(name_flags));
+	if (w->inspector) {
+		struct arena arena CLEANUP(arena_done) = ARENA_INIT(INSPECT_ARENA_MAX);
+		struct inspection i;
+		inspect(w->inspector, &arena, content, a->name.name, a->declared, &i);
+		put_inspection(w, &i);
+	}
 	close(w, '}');
 }
 
@@ -153,9 +204,9 @@ static void put_lists(struct writer *w, struct mail *m)
 	close(w, ']');
 }
 
-static void show_json(struct mail *m)
+static void show_json(struct mail *m, struct inspector *in)
 {
-	struct writer w = { .b = BUF_INIT(SIZE_MAX) };
+	struct writer w = { .b = BUF_INIT(SIZE_MAX), .inspector = in };
 	open(&w, NULL, '{');
 	put(&w, "subject", m->subject);
 	put(&w, "message_id", m->message_id);
@@ -198,7 +249,46 @@ static void print_line(const char *label, str s)
 	putchar('\n');
 }
 
-static void show_text(const struct mail *m)
+static void print_flags(const char *before, uint32_t flags)
+{
+	const char *flag;
+	for (unsigned bit = 0; (flag = inspect_flag_name(bit)); bit++)
+		if (flags & 1u << bit)
+			printf("%s%s", before, flag);
+}
+
+static void print_inspection(const struct inspection *i)
+{
+	printf("  is: %s %.*s", inspect_class_name(i->class), STR_ARG(i->type));
+	print_flags(" ", i->flags);
+	putchar('\n');
+	for (size_t j = 0; j < i->entries_n; j++) {
+		const struct inspect_entry *e = &i->entries[j];
+		printf("  %*sholds: %s", 2 * (int)e->depth, "", inspect_class_name(e->class));
+		print_flags(" ", e->flags);
+		print_bits(" ", e->odd, name_flags, ARRAY_LEN(name_flags));
+		if (e->sized)
+			printf(" %llu", (unsigned long long)e->size);
+		print_line(" ", e->name);
+	}
+	for (size_t j = 0; j < i->uris_n; j++)
+		print_line("  leads to: ", i->uris[j]);
+}
+
+static void print_attachment(struct mail *m, const struct mail_attachment *a, struct inspector *in)
+{
+	printf("attachment:");
+	print_bits(" ", a->name.flags, name_flags, ARRAY_LEN(name_flags));
+	print_line(" ", a->name.name);
+	if (!in)
+		return;
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(INSPECT_ARENA_MAX);
+	struct inspection i;
+	inspect(in, &arena, mail_attachment_content(m, a), a->name.name, a->declared, &i);
+	print_inspection(&i);
+}
+
+static void show_text(struct mail *m, struct inspector *in)
 {
 	print_line("subject: ", m->subject);
 	for (size_t i = 0; i < m->texts_n; i++) {
@@ -214,12 +304,8 @@ static void show_text(const struct mail *m)
 		print_bits(" ", f->uri.flags, uri_flags, ARRAY_LEN(uri_flags));
 		print_line(" ", f->uri.path);
 	}
-	for (size_t i = 0; i < m->attachments_n; i++) {
-		const struct mail_attachment *a = &m->attachments[i];
-		printf("attachment:");
-		print_bits(" ", a->name.flags, name_flags, ARRAY_LEN(name_flags));
-		print_line(" ", a->name.name);
-	}
+	for (size_t i = 0; i < m->attachments_n; i++)
+		print_attachment(m, &m->attachments[i], in);
 	print_bits("defect: ", m->shape.defects, defects, ARRAY_LEN(defects));
 	if (m->shape.defects)
 		putchar('\n');
@@ -230,8 +316,13 @@ void message_show(str message, bool json)
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(MAIL_ARENA_MAX(message.n));
 	struct mail m CLEANUP(mail_done);
 	mail_read(&arena, message, &m);
+	struct err err;
+	struct inspector *in = inspector_new(&err);
+	if (!in)
+		fprintf(stderr, "postern message: attachments are not looked into: %s\n", err.text);
 	if (json)
-		show_json(&m);
+		show_json(&m, in);
 	else
-		show_text(&m);
+		show_text(&m, in);
+	inspector_free(in);
 }
