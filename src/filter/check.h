@@ -7,9 +7,11 @@
 #pragma once
 
 #include "filter/judge.h"
+#include "mail/inspect.h"
 #include "mail/mail.h"
 
 struct judgement {
+	struct task *task;
 	struct arena *arena;
 	const struct config *config;
 	const struct config_auth *auth;
@@ -29,6 +31,9 @@ struct judgement {
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
 	bool has_dkim, has_arc, has_dmarc; /* evaluated */
+	struct arena inspected;            /* what the inspections are in */
+	struct inspection *inspections;    /* of the first attachments, in their order */
+	size_t inspection_count;
 	struct list_batch list_batch;
 	struct list_results lists;
 

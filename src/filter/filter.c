@@ -154,6 +154,7 @@ static int judge(struct task *t, void *self, const struct filter_judge_request *
 		.recipient_count = in->recipients.n,
 		.received = in->received,
 		.keys = f->keys,
+		.inspector = f->inspector,
 	};
 	struct scan_asker asker = { .t = t,
 		.calls = f->antivirus,

@@ -13,6 +13,7 @@ struct filter {
 	const struct config *config; /* the current one; each call takes a reference of its own */
 	struct envelope_cache *envelopes;
 	struct dkim_keys *keys;                  /* may be NULL */
+	struct inspector *inspector;             /* NULL: attachments are not looked into */
 	const struct antivirus_calls *antivirus; /* NULL: nothing is scanned */
 	/* Calls fn with the DNS, and the lists in it (NULL: none), as one call of task t sees them.
 	 */

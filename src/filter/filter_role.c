@@ -3,6 +3,7 @@
 #include "filter/filter.h"
 #include "filter/list_health.h"
 #include "filter/list_tasks.h"
+#include "mail/inspect.h"
 #include "resolver/lookup_cache.h"
 #include "resolver/resolver_dns.h"
 
@@ -69,10 +70,24 @@ static void take_over(struct filter_process *f, const struct config *config)
 	lists_configure(f->lists, config);
 }
 
-static int start(struct role_process *p, struct err *err)
+/* libmagic's database is a file. */
+static int prepare(struct role_process *p, struct err *err)
 {
 	struct filter_process *f = xcalloc(1, sizeof *f);
-	f->filter = (struct filter){ .envelopes = envelope_cache_new(),
+	struct err why;
+	f->filter.inspector = inspector_new(&why);
+	if (!f->filter.inspector)
+		log_warning(p->log, "attachments are judged by their names alone",
+			F_Z("error", why.text));
+	p->state = f;
+	return 0;
+}
+
+static int start(struct role_process *p, struct err *err)
+{
+	struct filter_process *f = p->state;
+	f->filter = (struct filter){ .inspector = f->filter.inspector,
+		.envelopes = envelope_cache_new(),
 		.keys = dkim_keys_new(KEYS),
 		.with_dns = with_dns,
 		.context = f };
@@ -83,7 +98,6 @@ static int start(struct role_process *p, struct err *err)
 	f->antivirus = ipc_client_new(p->loop, ANTIVIRUS_TIMEOUT);
 	f->antivirus_calls = antivirus_over(f->antivirus);
 	take_over(f, p->config);
-	p->state = f;
 	return 0;
 }
 
@@ -115,6 +129,7 @@ static int connected(struct role_process *p, str peer, int fd)
 const struct role filter_role = {
 	.name = "filter",
 	.sandbox = sandbox,
+	.prepare = prepare,
 	.start = start,
 	.reconfigured = reconfigured,
 	.connected = connected,

@@ -13,9 +13,9 @@
  * check.h. */
 static const struct check *const checks[] = {
 	&check_results, &check_client, &check_spf, &check_dkim, &check_arc, &check_dmarc,
-	&check_allow, &check_lists, &check_header, &check_author, &check_bulk, &check_uri,
-	&check_html, &check_mime, &check_attachment, &check_pattern,
-	&check_virus, /* what it waits for would be lost for the DNS */
+	&check_allow, &check_attachment, /* the lists are asked about what documents lead to */
+	&check_lists, &check_header, &check_author, &check_bulk, &check_uri, &check_html,
+	&check_mime, &check_pattern, &check_virus, /* what it waits for would be lost for the DNS */
 };
 _Static_assert(ARRAY_LEN(checks) <= CHECKS_MAX, "");
 
@@ -289,6 +289,7 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 	struct timed_dns timed;
 	timed_init(&timed, dns, config->filter.timeout, &scratch);
 	struct judgement j = {
+		.task = t,
 		.arena = &scratch,
 		.config = config,
 		.auth = own ? &own->auth : &config->auth,

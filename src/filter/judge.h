@@ -17,6 +17,7 @@
 #include "mailauth/auth_results.h"
 
 struct task;
+struct inspector;
 
 enum {
 	/* A field that must be cut out may end so far behind the start: delivery gets the header up
@@ -50,6 +51,7 @@ struct judge_message {
 	int64_t received;                /* seconds since 1970 */
 	struct dkim_keys *keys;          /* decoded before; NULL: none are kept */
 	const struct list_access *lists; /* NULL: none is asked */
+	struct inspector *inspector;     /* NULL: attachments are judged by their names alone */
 	const struct scanner *scanner;   /* NULL: it is not scanned for viruses */
 };
 

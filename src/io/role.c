@@ -139,6 +139,8 @@ static int start(struct role_process *p, const struct role_configure_request *in
 	int rc = in->census >= 0 ? census_join(in->census, p->index, &p->census, err) : 0;
 	if (rc == 0 && in->drop)
 		rc = drop_privileges(in, err);
+	if (rc == 0 && p->role->prepare)
+		rc = p->role->prepare(p, err);
 	if (rc == 0)
 		rc = enter_sandbox(p, err);
 	return rc < 0 ? rc : p->role->start(p, err);

@@ -25,6 +25,8 @@ struct role {
 	const char *name;
 	/* What it may touch, for this configuration. */
 	void (*sandbox)(const struct config *config, struct sandbox *out);
+	/* * Once, before the sandbox: what cannot be had in it; may set p->state. */
+	int (*prepare)(struct role_process *p, struct err *err);
 	/* Once, with the first configuration: opens what it needs, sets p->state. */
 	int (*start)(struct role_process *p, struct err *err);
 	/* * Another configuration is to follow that in p->config; an error refuses it. */

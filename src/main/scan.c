@@ -17,6 +17,7 @@
 #include "main/resolving.h"
 #include "mail/date.h"
 #include "mail/header.h"
+#include "mail/inspect.h"
 #include "mailauth/dkim.h"
 
 #include <errno.h>
@@ -101,6 +102,7 @@ struct worker {
 	struct scan *scan;
 	struct resolver_asker *asker;
 	struct dkim_keys *keys;
+	struct inspector *inspector;
 	const struct list_access *lists; /* NULL: none is asked */
 };
 
@@ -129,6 +131,7 @@ static bool judge_item(const struct worker *w, size_t index)
 		.content = buf_str(&text),
 		.received = arrival(s, trace.header),
 		.keys = w->keys,
+		.inspector = w->inspector,
 		.lists = w->lists };
 	struct dns dns =
 		s->options->no_dns ? (struct dns){ .lookup = not_asked } : resolver_dns(asker);
@@ -143,16 +146,21 @@ static int work(struct resolver_asker *asker, void *arg)
 	struct scan *s = arg;
 	struct log_sink sink = { .fd = STDERR_FILENO, .level = LOG_LEVEL_WARNING };
 	struct log log = { .sink = &sink };
+	struct err err = { "" };
 	struct list_tasks tasks = { asker->t, asker->calls };
 	struct list_access access = { lists_new(&log, NULL), list_asker_over(&tasks) };
-	struct worker w = { s, asker, dkim_keys_new(KEYS), s->options->no_dns ? NULL : &access };
+	struct worker w = { s, asker, dkim_keys_new(KEYS), inspector_new(&err),
+		s->options->no_dns ? NULL : &access };
 	bool open = true;
+	if (!w.inspector)
+		cli_warning("attachments are judged by their names alone: %s", err.text);
 	lists_configure(access.lists, s->config);
 	if (w.lists)
 		lists_check(access.lists, &access.asker);
 	for (size_t i; open && (i = atomic_fetch_add(s->next, 1)) < s->items.n;)
 		open = judge_item(&w, i);
 	lists_free(access.lists);
+	inspector_free(w.inspector);
 	dkim_keys_free(w.keys);
 	return open ? EXIT_DONE : EXIT_FAILED;
 }
