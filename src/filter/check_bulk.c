@@ -5,6 +5,12 @@
 #include "filter/check.h"
 #include "mailauth/domain.h"
 
+enum {
+	LINK_SEEN = 500,      /* of a link's text and path */
+	TEXT_END = 64 * 1024, /* where addresses stand */
+	WAYS_MAX = 20,        /* to leave */
+};
+
 static bool find(const struct judgement *j, const char *name, struct header_field *out)
 {
 	return mail_header(&j->mail, str_from_z(name), out);
@@ -31,12 +37,14 @@ static bool has_leaving_link(const struct mail *m)
 	static const char *const words[] = { "unsubscribe", "opt-out", "optout", "opt out",
 		"abmelden", "abbestellen", "désinscri", "désabonner", "darse de baja", "cancellati",
 		"afmelden", "wypisz" };
-	for (size_t i = 0; i < m->uris.n; i++)
+	for (size_t i = 0; i < m->uris.n; i++) {
+		str text = str_first(m->uris.list[i].text, LINK_SEEN);
+		str path = str_first(m->uris.list[i].uri.path, LINK_SEEN);
 		for (size_t k = 0; k < ARRAY_LEN(words); k++)
-			if (str_find_nocase(m->uris.list[i].text, str_from_z(words[k])) >= 0 ||
-				str_find_nocase(m->uris.list[i].uri.path, str_from_z(words[k])) >=
-					0)
+			if (str_find_nocase(text, str_from_z(words[k])) >= 0 ||
+				str_find_nocase(path, str_from_z(words[k])) >= 0)
 				return true;
+	}
 	return false;
 }
 
@@ -72,6 +80,7 @@ static bool has_address(const struct mail *m)
 		"piazza", "calle " };
 	for (size_t i = 0; i < m->texts_n; i++) {
 		str text = m->texts[i].visible;
+		text = str_skip(text, text.n > TEXT_END ? text.n - TEXT_END : 0);
 		for (size_t k = 0; k < ARRAY_LEN(words); k++)
 			if (str_find_nocase(text, str_from_z(words[k])) >= 0)
 				return true;
@@ -99,7 +108,7 @@ static void by_field(struct judgement *j, str value)
 {
 	str rest = value, raw, host;
 	bool usable = false, known = false;
-	while (rest.n) {
+	for (size_t n = 0; rest.n && n < WAYS_MAX; n++) {
 		ptrdiff_t from = str_find_char(rest, '<');
 		str_cut(str_skip(rest, from < 0 ? rest.n : (size_t)from + 1), '>', &raw, &rest);
 		struct uri uri;

@@ -284,8 +284,9 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 {
 	const struct config_domain *own = config_domain_find(config, message->facts.domain);
 	size_t header_n = header_length(message->content);
-	struct arena scratch CLEANUP(arena_done) =
-		ARENA_INIT(SCRATCH_MAX + 2 * header_n + MAIL_ARENA_MAX(message->content.n));
+	struct arena scratch CLEANUP(arena_done) = ARENA_INIT(SCRATCH_MAX + 2 * header_n);
+	/* Of its own: it ends with what there is room for, others could not. */
+	struct arena content CLEANUP(arena_done) = ARENA_INIT(MAIL_ARENA_MAX(message->content.n));
 	struct timed_dns timed;
 	timed_init(&timed, dns, config->filter.timeout, &scratch);
 	struct judgement j = {
@@ -305,7 +306,7 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 	int64_t took[CHECKS_MAX] = { 0 };
 	findings_init(&j.findings, &j.rules->findings, &scratch);
 	j.from = authors(j.header, &scratch);
-	mail_read(&scratch, message->content, &j.mail);
+	mail_read(&content, message->content, &j.mail);
 	run_begin(&j, took);
 	run_body(t, &j, str_skip(message->content, header_n), took);
 	run_end(&j, took);
