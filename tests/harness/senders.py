@@ -11,6 +11,8 @@ import dkim as dkimpy
 from . import ALICE, nsd, procs
 from .smtp import Reply, dot_stuffed
 
+TODAY = email.utils.formatdate()  # of all letters: two of them are the same
+
 CLIENT, CLIENT6, FORWARDER, NAMELESS = "192.0.2.1", "2001:db8::1", "198.51.100.7", "198.51.100.9"
 HELO = {CLIENT: "mx.client.test", CLIENT6: "mx.client.test", FORWARDER: "mx.forwarder.test",
         NAMELESS: "nobody.client.test"}
@@ -130,7 +132,7 @@ class Mail:
 
     def content(self, key):
         content = (f"From: {self.author}\r\nTo: {self.to}\r\nSubject: a letter\r\n"
-                   f"Date: {email.utils.formatdate()}\r\nMessage-ID: <1@good.test>\r\n{self.more}\r\n"
+                   f"Date: {TODAY}\r\nMessage-ID: <1@good.test>\r\n{self.more}\r\n"
                    "Dear Alice,\r\nall is well.\r\n").encode()
         content = _signed(content, key, self.signed)
         seen = content
