@@ -1,24 +1,17 @@
 /*
  * check_mime.c: how the message is built.
  */
+#include "base/utf8.h"
 #include "filter/check.h"
 
 enum { CHARSETS_MAX = 3, BASE64_MIN = 64 };
-
-static bool is_ascii(str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return false;
-	return true;
-}
 
 /* Programs that write Chinese mail or calendars do it too, but then there is more than ASCII. */
 static bool hides_ascii(struct judgement *j, const struct mail_text *t)
 {
 	const struct mime_part *p = &j->mail.tree.parts[t->part];
 	return !t->attached && str_equal_nocase(p->encoding, STR("base64")) &&
-	       t->source.n >= BASE64_MIN && is_ascii(t->source);
+	       t->source.n >= BASE64_MIN && ascii_only(t->source);
 }
 
 static void report(struct judgement *j)

@@ -21,14 +21,6 @@ static size_t to_unicode(str label, char out[static TEXT_MAX])
 	return U_SUCCESS(error) && n > 0 && n < TEXT_MAX ? (size_t)n : 0;
 }
 
-static bool is_ascii(str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return false;
-	return true;
-}
-
 /* "аррӏе" in Cyrillic has the skeleton "apple". */
 static bool looks_ascii(const USpoofChecker *checker, str label)
 {
@@ -36,7 +28,7 @@ static bool looks_ascii(const USpoofChecker *checker, str label)
 	char skeleton[TEXT_MAX];
 	int32_t n = uspoof_getSkeletonUTF8(
 		checker, 0, label.p, (int32_t)label.n, skeleton, TEXT_MAX, &error);
-	return U_SUCCESS(error) && n < TEXT_MAX && is_ascii(str_from(skeleton, (size_t)n));
+	return U_SUCCESS(error) && n < TEXT_MAX && ascii_only(str_from(skeleton, (size_t)n));
 }
 
 static bool label_is_confusable(USpoofChecker *checker, str label)
@@ -47,7 +39,7 @@ static bool label_is_confusable(USpoofChecker *checker, str label)
 		return false;
 	size_t n = to_unicode(label, text);
 	str seen = str_from(text, n);
-	if (n == 0 || is_ascii(seen))
+	if (n == 0 || ascii_only(seen))
 		return false;
 	int32_t found = uspoof_checkUTF8(checker, seen.p, (int32_t)seen.n, NULL, &error);
 	return (U_SUCCESS(error) && found != 0) || looks_ascii(checker, seen);
