@@ -2,7 +2,7 @@
  * check.h: what the checks share: one message under judgement. Inside of filter.
  *
  * To add a check: a file check_NAME.c with a struct check, and a line in checks[] in judge.c. Its
- * findings: lines in rules/findings.def.
+ * findings: lines in rules/findings.def, which also say its modes and scores.
  */
 #pragma once
 
@@ -42,6 +42,7 @@ struct judgement {
 	bool has_virus; /* it was to be scanned */
 
 	struct findings findings;
+	bool may_waive;   /* check_allow has not spoken, and may take penalties back */
 	bool exempt;      /* an allow-listed domain, authenticated: no penalty of SPF and DMARC */
 	bool arc_trusted; /* a trusted forwarder saw DMARC pass */
 	size_t forged;    /* stretches of Authentication-Results in our name */
@@ -53,9 +54,20 @@ struct judgement {
 	str dns_failed;
 };
 
-/* Calls may be NULL. They run in this order, each for all checks in turn. */
+/* What a check looks at, at most. */
+enum check_stage { CHECK_CONNECT, CHECK_ENVELOPE, CHECK_MESSAGE };
+
+/* CHECK_CHEAP ones look at what is there. They have the first word: where that refuses the message
+ * for good, the others, which compute much or ask somebody, do not run. */
+enum check_cost { CHECK_CHEAP, CHECK_COSTLY };
+
+/* Calls may be NULL. Those of cheap checks: begin and report, one check after the other. Of the
+ * others: begin of all, body of all for each piece; then end and report, one check after the other,
+ * until nothing can change what is done with the message. */
 struct check {
 	const char *name;
+	enum check_stage stage;
+	enum check_cost cost;
 	void (*begin)(struct judgement *j);           /* the header is there */
 	void (*body)(struct judgement *j, str piece); /* as it comes, in pieces */
 	void (*end)(struct judgement *j);             /* asks the DNS */
@@ -66,8 +78,6 @@ struct check {
 extern const struct check check_client, check_spf, check_dkim, check_arc, check_dmarc, check_allow,
 	check_results, check_header, check_author, check_bulk, check_uri, check_html, check_mime,
 	check_attachment, check_pattern, check_lists, check_virus;
-
-enum { CHECKS_MAX = 32 };
 
 /* The domain of the author (of the first one in From), as from domain_ascii(); empty where there is
  * none. */
@@ -88,13 +98,26 @@ void judgement_find(struct judgement *j, enum finding_name name, const char *for
  * NULL). */
 bool names_contain(const struct config_names *names, str name, str *out_domain);
 
+/* Whether the message is refused, whatever else may be found. */
+bool judgement_is_settled(struct judgement *j);
+
 /* The verdict that follows from findings and policies: into *out action, reply, score, why. */
 void judgement_decide(struct judgement *j, struct verdict *out);
+
+/* Marks the smallest set of findings whose absence would change the action, as pivotal. Returns
+ * what would be done without them; `action` itself where there is no such set. */
+enum judge_action judgement_pivot(struct judgement *j, enum judge_action action);
 
 /* The fields to put before the message: Authentication-Results, X-Spam-… In the arena. */
 str judgement_fields(const struct judgement *j, const struct verdict *verdict, struct arena *a);
 
-/* The decision record, at most JUDGE_RECORD_MAX bytes. took: nanoseconds of each check. */
+/* How a check fared. */
+struct check_run {
+	const struct check *check;
+	int64_t took; /* nanoseconds */
+	bool skipped; /* nothing that it could find would have changed anything */
+};
+
+/* The decision record, at most JUDGE_RECORD_MAX bytes. */
 str judgement_record(const struct judgement *j, const struct verdict *verdict,
-	const struct check *const *checks, const int64_t *took, size_t check_count,
-	struct arena *a);
+	const struct check_run *runs, size_t run_count, struct arena *a);

@@ -20,9 +20,28 @@ void findings_init(struct findings *f, const struct config_findings *overrides, 
 		.list = arena_array(arena, struct finding, FINDINGS_MAX) };
 }
 
+/* What was found before: what speaks for it now is added to its evidence. */
+static bool add_evidence(struct findings *f, const struct finding *found, str evidence)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct finding *known = &f->list[i];
+		if (known->name != found->name || !str_equal(known->label, found->label))
+			continue;
+		size_t room =
+			FINDING_EVIDENCE_MAX - MIN(known->evidence.n, (size_t)FINDING_EVIDENCE_MAX);
+		if (evidence.n && evidence.n + 2 <= room)
+			known->evidence =
+				arena_printf(f->arena, "%.*s%s%.*s", STR_ARG(known->evidence),
+					known->evidence.n ? "; " : "", STR_ARG(evidence));
+		return true;
+	}
+	return false;
+}
+
 static void add(struct findings *f, struct finding found, str evidence)
 {
-	if (found.mode == CONFIG_MODE_OFF || f->n == FINDINGS_MAX)
+	if (found.mode == CONFIG_MODE_OFF || add_evidence(f, &found, evidence) ||
+		f->n == FINDINGS_MAX)
 		return;
 	evidence = str_first(evidence, FINDING_EVIDENCE_MAX);
 	found.evidence = evidence.n ? arena_str(f->arena, evidence) : STR_EMPTY;
@@ -96,22 +115,52 @@ bool finding_has(const struct findings *f, enum finding_name name)
 	return false;
 }
 
-static double weight(const struct finding *f)
+bool finding_is_absent(const struct findings *f, enum finding_name name)
 {
-	return f->mode == CONFIG_MODE_OBSERVE ? 0 : f->score;
+	for (size_t i = 0; i < f->n; i++)
+		if (f->list[i].name == name && f->list[i].absent)
+			return true;
+	return false;
+}
+
+double finding_weight(const struct finding *f)
+{
+	return f->mode == CONFIG_MODE_OBSERVE || f->absent ? 0 : f->score;
 }
 
 double findings_score(const struct findings *f)
 {
 	double sum = 0;
 	for (size_t i = 0; i < f->n; i++)
-		sum += weight(&f->list[i]);
+		sum += finding_weight(&f->list[i]);
+	return sum;
+}
+
+/* Of the scores that it can come to have. */
+static double lowest(const struct finding *f)
+{
+	const double *scores = finding_infos[f->name].scores;
+	double least = f->score;
+	for (size_t i = 0; i < EVIDENCE_KINDS && !f->fixed; i++)
+		least = MIN(least, scores[i]);
+	return f->mode == CONFIG_MODE_OBSERVE || f->mode == CONFIG_MODE_OFF ? 0 : least;
+}
+
+double findings_least(const struct findings *f, double listed)
+{
+	double sum = listed;
+	for (size_t i = 0; i < f->n; i++)
+		sum += lowest(&f->list[i]);
+	for (int name = 0; name < FINDING_COUNT; name++) {
+		struct finding possible = as_configured(f, (enum finding_name)name);
+		sum += finding_has(f, (enum finding_name)name) ? 0 : MIN(lowest(&possible), 0.0);
+	}
 	return sum;
 }
 
 static double heaviness(const struct finding *f)
 {
-	double w = weight(f);
+	double w = finding_weight(f);
 	return w < 0 ? -w : w;
 }
 

@@ -9,15 +9,16 @@
 #include "mail/header.h"
 #include "mailauth/domain.h"
 
-/* In the order in which they report: later ones look at what earlier ones found. To add one, see
- * check.h. */
+/* Later ones look at what earlier ones found. To add one, see check.h. */
 static const struct check *const checks[] = {
-	&check_results, &check_client, &check_spf, &check_dkim, &check_arc, &check_dmarc,
-	&check_allow, &check_attachment, /* the lists are asked about what documents lead to */
-	&check_lists, &check_header, &check_author, &check_bulk, &check_uri, &check_html,
-	&check_mime, &check_pattern, &check_virus, /* what it waits for would be lost for the DNS */
+	/* cheap */
+	&check_results, &check_client, &check_spf, &check_header, &check_html, &check_mime,
+	&check_pattern,
+	/* costly */
+	&check_dkim, &check_arc, &check_dmarc, &check_allow, &check_author, &check_bulk, &check_uri,
+	&check_attachment,          /* the lists are asked about what documents lead to */
+	&check_lists, &check_virus, /* what it waits for would be lost for the DNS */
 };
-_Static_assert(ARRAY_LEN(checks) <= CHECKS_MAX, "");
 
 enum {
 	BLOCK = 256 * 1024, /* of a body, between two yields */
@@ -208,49 +209,71 @@ bool same_organization(str a, str b)
 	return str_equal(dmarc_organization_psl(a), dmarc_organization_psl(b));
 }
 
-static void run_begin(struct judgement *j, int64_t took[])
+/* ── Running the checks ───────────────────────────────────────────────────────────────────── */
+
+static void run_one(struct judgement *j, void (*step)(struct judgement *j), struct check_run *run)
+{
+	int64_t started = clock_monotonic();
+	j->findings.source = run->check->name;
+	if (step)
+		step(j);
+	run->took += clock_monotonic() - started;
+}
+
+static void run_cheap(struct judgement *j, struct check_run runs[])
 {
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-		int64_t started = clock_monotonic();
-		if (checks[i]->begin)
-			checks[i]->begin(j);
-		took[i] += clock_monotonic() - started;
+		if (checks[i]->cost != CHECK_CHEAP)
+			continue;
+		run_one(j, checks[i]->begin, &runs[i]);
+		run_one(j, checks[i]->report, &runs[i]);
 	}
 }
 
-static void run_body(struct task *t, struct judgement *j, str body, int64_t took[])
+static void run_body(struct judgement *j, struct check_run runs[])
 {
+	str body = str_skip(j->message->content, j->header.n);
 	while (body.n) {
 		str block = str_first(body, BLOCK);
 		for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
 			int64_t started = clock_monotonic();
 			if (checks[i]->body)
 				checks[i]->body(j, block);
-			took[i] += clock_monotonic() - started;
+			runs[i].took += clock_monotonic() - started;
 		}
 		body = str_skip(body, block.n);
-		if (body.n)
-			(void)!task_yield(t); /* a cancelled one goes on to its end: that is near */
+		if (body.n) /* a cancelled one goes on to its end: that is near */
+			(void)!task_yield(j->task);
 	}
 }
 
-static void run_end(struct judgement *j, int64_t took[])
+static void run_costly(struct judgement *j, struct check_run runs[])
 {
+	bool settled = judgement_is_settled(j), begun = !settled;
+	for (size_t i = 0; i < ARRAY_LEN(checks) && begun; i++)
+		if (checks[i]->cost == CHECK_COSTLY)
+			run_one(j, checks[i]->begin, &runs[i]);
+	if (begun)
+		run_body(j, runs);
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-		int64_t started = clock_monotonic();
-		if (checks[i]->end)
-			checks[i]->end(j);
-		took[i] += clock_monotonic() - started;
+		if (checks[i]->cost != CHECK_COSTLY)
+			continue;
+		runs[i].skipped = settled;
+		if (settled)
+			continue;
+		run_one(j, checks[i]->end, &runs[i]);
+		run_one(j, checks[i]->report, &runs[i]);
+		settled = judgement_is_settled(j);
 	}
 }
 
-static void run_report(struct judgement *j)
+static void run_checks(struct judgement *j, const struct timed_dns *timed, struct check_run runs[])
 {
-	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-		j->findings.source = checks[i]->name;
-		if (checks[i]->report)
-			checks[i]->report(j);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+		runs[i] = (struct check_run){ .check = checks[i] };
+	run_cheap(j, runs);
+	run_costly(j, runs);
+	j->dns_failed = timed->failed;
 	j->findings.source = "dns";
 	str failed = j->envelope->dns_failed.n ? j->envelope->dns_failed : j->dns_failed;
 	if (failed.n)
@@ -303,20 +326,15 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 		.envelope = envelope,
 		.dns_failed = STR_EMPTY,
 	};
-	int64_t took[CHECKS_MAX] = { 0 };
+	struct check_run runs[ARRAY_LEN(checks)];
 	findings_init(&j.findings, &j.rules->findings, &scratch);
 	j.from = authors(j.header, &scratch);
 	mail_read(&content, message->content, &j.mail);
-	run_begin(&j, took);
-	run_body(t, &j, str_skip(message->content, header_n), took);
-	run_end(&j, took);
-	j.dns_failed = timed.failed;
-	run_report(&j);
-	*out = (struct verdict){
-		.action = JUDGE_ACCEPT, .why = STR_EMPTY, .reply = { .text = STR_EMPTY }
-	};
+	j.may_waive = j.auth->allow_domains.n || j.auth->arc_trusted.n;
+	run_checks(&j, &timed, runs);
 	judgement_decide(&j, out);
+	out->without = judgement_pivot(&j, out->action);
 	keep(&j, a, out);
-	out->record = judgement_record(&j, out, checks, took, ARRAY_LEN(checks), a);
+	out->record = judgement_record(&j, out, runs, ARRAY_LEN(runs), a);
 	mail_done(&j.mail);
 }

@@ -67,6 +67,7 @@ struct verdict {
 	enum judge_action action;
 	struct judge_reply reply; /* for JUDGE_REJECT and JUDGE_TEMPFAIL */
 	double score;
+	enum judge_action without;    /* the pivotal findings: what would be done then */
 	str why;                      /* a sentence, for the record and the log */
 	str findings;                 /* the main ones, for the log */
 	str client_name;              /* confirmed by reverse DNS; else empty */

@@ -249,21 +249,30 @@ static void put_findings(const struct findings *f, struct json *j)
 	json_end(j);
 }
 
-static void put_times(const struct judgement *j, const struct check *const *checks,
-	const int64_t *took, size_t n, struct json *out)
+/* The envelope's share of what these checks took. */
+static int64_t envelope_took(const struct envelope_result *e, const struct check *check)
 {
+	return check == &check_client  ? e->took[0]
+	       : check == &check_spf   ? e->took[1]
+	       : check == &check_lists ? e->took[2]
+				       : 0;
+}
+
+static void put_runs(
+	const struct judgement *j, const struct check_run *runs, size_t n, struct json *out)
+{
+	static const char *const stages[] = { "connect", "envelope", "message" };
 	json_array(out, "checks");
 	for (size_t i = 0; i < n; i++) {
-		int64_t ns = took[i];
-		if (checks[i] == &check_client)
-			ns += j->envelope->took[0];
-		if (checks[i] == &check_spf)
-			ns += j->envelope->took[1];
-		if (checks[i] == &check_lists)
-			ns += j->envelope->took[2];
+		const struct check *check = runs[i].check;
+		int64_t took = runs[i].took + envelope_took(j->envelope, check);
 		json_object(out, NULL);
-		json_str(out, "name", str_from_z(checks[i]->name));
-		json_decimal(out, "ms", (double)ns / (double)NSEC_PER_MSEC);
+		json_str(out, "name", str_from_z(check->name));
+		json_str(out, "stage", str_from_z(stages[check->stage]));
+		if (runs[i].skipped)
+			json_bool(out, "skipped", true);
+		else
+			json_decimal(out, "ms", (double)took / (double)NSEC_PER_MSEC);
 		json_end(out);
 	}
 	json_end(out);
@@ -301,9 +310,23 @@ static void put_head(const struct judgement *j, struct json *out)
 	json_i64(out, "size", (int64_t)j->message->content.n);
 }
 
+/* The fewest findings without which something else would have been done. */
+static void put_pivot(const struct findings *f, const struct verdict *v, struct json *j)
+{
+	if (v->without == v->action)
+		return;
+	json_object(j, "pivot");
+	json_array(j, "findings");
+	for (size_t i = 0; i < f->n; i++)
+		if (f->list[i].pivotal)
+			json_str(j, NULL, finding_label(&f->list[i]));
+	json_end(j);
+	json_str(j, "action", str_from_z(judge_action_name(v->without)));
+	json_end(j);
+}
+
 static bool write_record(const struct judgement *j, const struct verdict *v,
-	const struct check *const *checks, const int64_t *took, size_t n, bool whole,
-	struct buf *text)
+	const struct check_run *runs, size_t n, bool whole, struct buf *text)
 {
 	struct json out = JSON_INIT(text);
 	json_object(&out, NULL);
@@ -314,7 +337,8 @@ static bool write_record(const struct judgement *j, const struct verdict *v,
 		if (j->has_virus)
 			put_virus(&j->virus, &out);
 		put_findings(&j->findings, &out);
-		put_times(j, checks, took, n, &out);
+		put_pivot(&j->findings, v, &out);
+		put_runs(j, runs, n, &out);
 	} else {
 		json_str_max(&out, "id", j->facts->id, SHORT_MAX);
 		json_i64(&out, "time", j->message->received);
@@ -326,12 +350,12 @@ static bool write_record(const struct judgement *j, const struct verdict *v,
 }
 
 str judgement_record(const struct judgement *j, const struct verdict *verdict,
-	const struct check *const *checks, const int64_t *took, size_t check_count, struct arena *a)
+	const struct check_run *runs, size_t run_count, struct arena *a)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(JUDGE_RECORD_MAX);
-	if (!write_record(j, verdict, checks, took, check_count, true, &text)) {
+	if (!write_record(j, verdict, runs, run_count, true, &text)) {
 		buf_clear(&text);
-		bool fits = write_record(j, verdict, checks, took, check_count, false, &text);
+		bool fits = write_record(j, verdict, runs, run_count, false, &text);
 		ASSERT(fits);
 	}
 	return arena_str(a, buf_str(&text));

@@ -264,6 +264,46 @@ static void tell_findings(const json_t *list, struct buf *out)
 	free(sorted);
 }
 
+static void tell_names(const json_t *list, struct buf *out)
+{
+	size_t n = json_array_size(list);
+	for (size_t i = 0; i < MIN(n, (size_t)LIST_MAX); i++) {
+		const json_t *v = json_array_get(list, i);
+		str name = json_is_string(v) ? str_from(json_string_value(v), json_string_length(v))
+					     : STR_EMPTY;
+		put(out, i ? ", " : "", name.n ? name : STR("?"), "");
+	}
+	if (n > LIST_MAX)
+		buf_printf(out, " and %zu more", n - LIST_MAX);
+}
+
+/* What the decision hung on. */
+static void tell_pivot(const json_t *pivot, struct buf *out)
+{
+	const json_t *names = json_object_get(pivot, "findings");
+	if (json_array_size(names) == 0)
+		return;
+	label(out, "decided by");
+	tell_names(names, out);
+	put(out, json_array_size(names) == 1 ? "; without it: " : "; without them: ",
+		text_of(pivot, "action"), "\n");
+}
+
+static void tell_skipped(const json_t *checks, struct buf *out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < json_array_size(checks); i++) {
+		const json_t *check = json_array_get(checks, i);
+		if (!json_is_true(json_object_get(check, "skipped")))
+			continue;
+		if (n++ == 0)
+			label(out, "not run");
+		put(out, n > 1 ? ", " : "", text_of(check, "name"), "");
+	}
+	if (n)
+		buf_add(out, STR(": they could have changed nothing\n"));
+}
+
 static void tell_decision(const json_t *r, struct buf *out)
 {
 	const json_t *thresholds = json_object_get(r, "thresholds");
@@ -281,6 +321,8 @@ static void tell_decision(const json_t *r, struct buf *out)
 	put(out, "", has(r, "action") ? text_of(r, "action") : STR("?"), "");
 	put(out, ": ", text_of(r, "why"), "");
 	buf_add_char(out, '\n');
+	tell_pivot(json_object_get(r, "pivot"), out);
+	tell_skipped(json_object_get(r, "checks"), out);
 	if (has(r, "reply")) {
 		label(out, "reply");
 		put(out, "", text_of(r, "reply"), "\n");
