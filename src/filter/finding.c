@@ -20,12 +20,18 @@ void findings_init(struct findings *f, const struct config_findings *overrides, 
 		.list = arena_array(arena, struct finding, FINDINGS_MAX) };
 }
 
-/* What was found before: what speaks for it now is added to its evidence. */
+double finding_weight(const struct finding *f)
+{
+	return f->mode == CONFIG_MODE_OBSERVE || f->absent ? 0 : f->score;
+}
+
+/* What was found before and weighs something: what speaks for it now is added to its evidence. */
 static bool add_evidence(struct findings *f, const struct finding *found, str evidence)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		struct finding *known = &f->list[i];
-		if (known->name != found->name || !str_equal(known->label, found->label))
+		if (known->name != found->name || !str_equal(known->label, found->label) ||
+			finding_weight(known) == 0)
 			continue;
 		size_t room =
 			FINDING_EVIDENCE_MAX - MIN(known->evidence.n, (size_t)FINDING_EVIDENCE_MAX);
@@ -121,11 +127,6 @@ bool finding_is_absent(const struct findings *f, enum finding_name name)
 		if (f->list[i].name == name && f->list[i].absent)
 			return true;
 	return false;
-}
-
-double finding_weight(const struct finding *f)
-{
-	return f->mode == CONFIG_MODE_OBSERVE || f->absent ? 0 : f->score;
 }
 
 double findings_score(const struct findings *f)

@@ -452,7 +452,7 @@ static void whole_judgements(void **state)
 			{ "\"name\":\"LIST_BROKEN\",\"score\":0.00,\"mode\":\"observe\","
 			  "\"evidence\":"
 			  "\"ZEN: it does not answer public resolvers",
-				"; DBL: its test entry",
+				"\"evidence\":\"DWL: its test entry is not listed",
 				"!\"lists\":", "!lists_asked" } },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
