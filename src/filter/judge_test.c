@@ -567,6 +567,10 @@ static void what_the_decision_hung_on(void **state)
 		{ "nothing that could be missing", { .dns = GOOD_CLIENT }, JUDGE_ACCEPT, NULL },
 		{ "one is enough: the heaviest", { .config = SCORES("") }, JUDGE_JUNK,
 			"{\"findings\":[\"RDNS_NONE\"],\"action\":\"accept\"}" },
+		{ "what could decide by itself, and does not",
+			{ .config = SCORES(", { name = \"SPF_FAIL\"; score = 0.5; }"),
+				.dns = AWAY_FAIL },
+			JUDGE_JUNK, "{\"findings\":[\"RDNS_NONE\"],\"action\":\"accept\"}" },
 		{ "it takes two",
 			{ .config = SCORES(", { name = \"DKIM_NONE\"; score = 4.0; }, { name = "
 					   "\"ARC_NONE\"; score = 1.0; }") },
