@@ -298,10 +298,23 @@ static void keep_record(struct delivery *d, str record, const struct ipc_u64s *a
 	recorder_add(d->recorder, record, json_done(&j) ? buf_str(&text) : STR_EMPTY);
 }
 
+/* A message that nobody got comes again. */
+static void count_findings(
+	struct delivery *d, const struct delivery_commit_request *in, const struct pending *pending)
+{
+	bool taken = false;
+	for (size_t i = 0; i < in->accounts.n; i++)
+		taken |= pending[i].result == 0;
+	if (d->recorder && in->judged && taken)
+		recorder_count(d->recorder, in->findings.v, in->findings.n, in->junk);
+}
+
 static int record(struct task *t, void *self, const struct delivery_record_request *in,
 	struct arena *a, struct delivery_record_reply *out)
 {
 	struct delivery *d = self;
+	if (d->recorder && in->judged)
+		recorder_count(d->recorder, in->findings.v, in->findings.n, true);
 	if (d->recorder && in->record.n)
 		recorder_add_refused(d->recorder, in->record);
 	return 0;
@@ -329,6 +342,7 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 		int rc = task_suspend(t, NEVER);
 		ASSERT(rc == 0);
 	}
+	count_findings(d, in, pending);
 	keep_record(d, in->record, &in->accounts, pending);
 	uint64_t *results = arena_array(a, uint64_t, n);
 	for (size_t i = 0; i < n; i++)

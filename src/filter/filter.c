@@ -107,6 +107,7 @@ static void fill_reply(const struct verdict *v, struct arena *a, struct filter_j
 		.score = (int64_t)(v->score * 100 + (v->score < 0 ? -0.5 : 0.5)),
 		.why = v->why,
 		.findings = v->findings,
+		.names = { v->names, v->name_count },
 		.record = v->record,
 	};
 }

@@ -69,6 +69,8 @@ struct verdict {
 	double score;
 	str why;                      /* a sentence, for the record and the log */
 	str findings;                 /* the main ones, for the log */
+	const str *names;             /* of all findings, each once */
+	size_t name_count;
 	str client_name;              /* confirmed by reverse DNS; else empty */
 	str fields;                   /* to put before the message */
 	const struct auth_span *cuts; /* of the message's header, in order */

@@ -126,6 +126,8 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 		.bodystructure = summary.bodystructure,
 		.date = summary.date_valid ? summary.date.seconds : now,
 		.record = verdict ? verdict->record : buf_str(&record),
+		.judged = verdict != NULL,
+		.findings = verdict ? verdict->names : (struct ipc_strs){ 0 },
 	};
 	list_destinations(x, a, &in);
 	struct delivery_commit_reply reply;

@@ -151,7 +151,9 @@ struct smtp_reply smtpd_unjudged(struct smtpd_session *s, int rc)
 struct smtp_reply smtpd_refuse_judged(struct smtpd_session *s, const struct filter_judge_reply *v)
 {
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024);
-	struct delivery_record_request in = { .record = v->record };
+	struct delivery_record_request in = {
+		.record = v->record, .judged = v->action == JUDGE_REJECT, .findings = v->names
+	};
 	struct delivery_record_reply out;
 	struct smtp_reply reply = smtpd_say(s, (int)v->code, (int)v->klass, (int)v->subject,
 		(int)v->detail, "%.*s", STR_ARG(v->text));
