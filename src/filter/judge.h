@@ -67,9 +67,9 @@ struct verdict {
 	enum judge_action action;
 	struct judge_reply reply; /* for JUDGE_REJECT and JUDGE_TEMPFAIL */
 	double score;
-	str why;                      /* a sentence, for the record and the log */
-	str findings;                 /* the main ones, for the log */
-	const str *names;             /* of all findings, each once */
+	str why;          /* a sentence, for the record and the log */
+	str findings;     /* the main ones, for the log */
+	const str *names; /* of all findings, each once */
 	size_t name_count;
 	str client_name;              /* confirmed by reverse DNS; else empty */
 	str fields;                   /* to put before the message */

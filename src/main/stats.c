@@ -5,6 +5,7 @@
 #include "main/cli.h"
 #include "main/main.h"
 #include "main/stats_findings.h"
+#include "main/stats_show.h"
 
 #include <errno.h>
 
@@ -13,6 +14,7 @@ enum { OUT_MAX = 64 * 1024 * 1024, ARENA_MAX = 64 * 1024 * 1024 };
 struct stats {
 	const struct config *config; /* owned */
 	bool json;
+	int64_t now;   /* seconds since 1970 */
 	int64_t since; /* the first day, since 1970 */
 	struct arena arena;
 	struct buf out;
@@ -56,12 +58,63 @@ static int show_findings(struct stats *s)
 	return EXIT_DONE;
 }
 
+/* ── The server ───────────────────────────────────────────────────────────────────────────── */
+
+/* Asks the server, and shows what it says; EXIT_NO where something does not work. */
+static int with_server(struct stats *s, void (*show)(const struct stats_shown *, struct buf *),
+	const struct stats_findings *today)
+{
+	struct stats_server server = { 0 };
+	struct buf problems CLEANUP(buf_done) = BUF_INIT(64 * 1024);
+	struct err err = { "" };
+	int rc = stats_server_ask(s->config, &s->arena, &server, &err);
+	const struct stats_shown shown = { .config = s->config,
+		.server = rc < 0 ? NULL : &server,
+		.why = err.text,
+		.findings = today,
+		.now = s->now,
+		.arena = &s->arena };
+	int status = stats_show_problems(&shown, &problems) ? EXIT_NO : EXIT_DONE;
+	if (s->json) {
+		struct json j = JSON_INIT(&s->out);
+		json_object(&j, NULL);
+		stats_show_json(&shown, &j);
+		json_end(&j);
+		buf_add_char(&s->out, '\n');
+	} else if (rc < 0 && !today) {
+		cli_err(&err);
+	} else {
+		show(&shown, &s->out);
+	}
+	stats_server_free(&server);
+	return rc < 0 && rc != -ENOENT ? EXIT_FAILED : status;
+}
+
+static int show_summary(struct stats *s)
+{
+	struct stats_findings today;
+	struct err err = { "" };
+	int rc = stats_findings_read(s->config, s->now / 86400, &s->arena, &today, &err);
+	return with_server(s, stats_show_summary, rc < 0 ? NULL : &today);
+}
+
+static int show_processes(struct stats *s)
+{
+	return with_server(s, stats_show_processes, NULL);
+}
+
+static int show_lists(struct stats *s)
+{
+	return with_server(s, stats_show_lists, NULL);
+}
+
 /* ── The verb ─────────────────────────────────────────────────────────────────────────────── */
 
 static const struct view {
 	const char *name;
 	int (*show)(struct stats *s);
-} views[] = { { "findings", show_findings } };
+} views[] = { { "summary", show_summary }, { "findings", show_findings }, { "lists", show_lists },
+	{ "processes", show_processes } };
 
 static const struct view *find_view(const char *name)
 {
@@ -72,9 +125,9 @@ static const struct view *find_view(const char *name)
 }
 
 /* "7d" is today and the six days before. */
-static bool first_day(const char *since, int64_t *out)
+static bool first_day(const char *since, int64_t now, int64_t *out)
 {
-	int64_t now = clock_wall() / NSEC_PER_SEC, ago;
+	int64_t ago;
 	if (!cli_duration(since, &ago))
 		return false;
 	*out = MIN((now - ago) / 86400 + 1, now / 86400);
@@ -87,7 +140,7 @@ static int show(struct stats *s, const struct view *view, const char *config)
 	if (!s->config)
 		return EXIT_FAILED;
 	int status = view->show(s);
-	int printed = s->out.n ? cli_print(&s->out) : EXIT_DONE;
+	int printed = cli_print(&s->out);
 	config_unref(s->config);
 	return MAX(status, printed);
 }
@@ -105,24 +158,29 @@ int main_stats(int argc, char **argv)
 			.value = &since },
 	};
 	const struct cli_command command = {
-		.usage = "stats findings [--since TIME] [--json]",
-		.help = "Shows how often each finding was made, in messages for Junk or refused "
-			"and in\n"
-			"the rest, and how well that tells them apart (S/O: 1 is only in spam, 0 "
-			"only in\n"
-			"the rest).",
+		.usage = "stats [lists|processes] [--json]\nstats findings [--since TIME] [--json]",
+		.help = "Shows whether the server runs, what it has done since its start and "
+			"today, and\n"
+			"what does not work; the lists in the DNS; the processes. The exit status "
+			"is 1\n"
+			"where something does not work.\n"
+			"findings: how often each was made, in messages for Junk or refused and in "
+			"the\n"
+			"rest, and how well that tells them apart (S/O: 1 is only in spam, 0 only "
+			"in the\n"
+			"rest).",
 		.options = options,
 		.option_count = ARRAY_LEN(options),
-		.least = 1,
 		.most = 1,
 	};
-	int status;
-	if (cli_parse(&command, argc, argv, &status) < 0)
+	int status, words = cli_parse(&command, argc, argv, &status);
+	if (words < 0)
 		return status;
-	const struct view *view = find_view(argv[0]);
+	const struct view *view = find_view(words ? argv[0] : "summary");
 	if (!view)
-		return cli_error("stats %s: write findings", argv[0]);
-	if (!first_day(since, &s.since))
+		return cli_error("stats %s: write one of findings, lists, processes", argv[0]);
+	s.now = clock_wall() / NSEC_PER_SEC;
+	if (!first_day(since, s.now, &s.since))
 		return cli_error("--since takes a time such as 1d or 7d");
 	status = show(&s, view, config);
 	buf_done(&s.out);
