@@ -28,6 +28,7 @@ struct delivery {
 	struct map inboxes; /* of struct inbox by account, those that have work */
 	struct watcher *watchers;
 	struct recorder *recorder; /* NULL: none; not owned */
+	struct delivery_counts counts;
 };
 
 /* One message on its way into one account; stands in the memory of the commit that waits for it. */
@@ -166,6 +167,7 @@ static void done(
 	struct delivery *d, struct inbox *in, struct pending *p, int result, const struct err *err)
 {
 	p->result = result;
+	*(result < 0 ? &d->counts.failed : &d->counts.messages) += 1;
 	if (result < 0)
 		log_error(d->log, "could not deliver", F_STR("id", p->id),
 			F_INT("account", in->account), F_Z("error", strerrordesc_np(-result)),
@@ -206,6 +208,8 @@ static void write_batch(struct task *t, struct inbox *in)
 	struct err err = { "" };
 	int rc = write_items(t, in, items, n, &err);
 	bool any = rc == 0;
+	d->counts.batches++;
+	d->counts.largest_batch = MAX(d->counts.largest_batch, (uint64_t)n);
 	p = first;
 	for (size_t i = 0; i < n; i++) {
 		struct pending *next = p->next; /* p is gone once its commit knows */
@@ -298,10 +302,23 @@ static void keep_record(struct delivery *d, str record, const struct ipc_u64s *a
 	recorder_add(d->recorder, record, json_done(&j) ? buf_str(&text) : STR_EMPTY);
 }
 
+/* A message that nobody got comes again. */
+static void count_findings(
+	struct delivery *d, const struct delivery_commit_request *in, const struct pending *pending)
+{
+	bool taken = false;
+	for (size_t i = 0; i < in->accounts.n; i++)
+		taken |= pending[i].result == 0;
+	if (d->recorder && in->judged && taken)
+		recorder_count(d->recorder, in->findings.v, in->findings.n, in->junk);
+}
+
 static int record(struct task *t, void *self, const struct delivery_record_request *in,
 	struct arena *a, struct delivery_record_reply *out)
 {
 	struct delivery *d = self;
+	if (d->recorder && in->judged)
+		recorder_count(d->recorder, in->findings.v, in->findings.n, true);
 	if (d->recorder && in->record.n)
 		recorder_add_refused(d->recorder, in->record);
 	return 0;
@@ -329,6 +346,7 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 		int rc = task_suspend(t, NEVER);
 		ASSERT(rc == 0);
 	}
+	count_findings(d, in, pending);
 	keep_record(d, in->record, &in->accounts, pending);
 	uint64_t *results = arena_array(a, uint64_t, n);
 	for (size_t i = 0; i < n; i++)
@@ -356,6 +374,11 @@ void delivery_keep_records(struct delivery *d, struct recorder *recorder)
 struct recorder *delivery_recorder(const struct delivery *d)
 {
 	return d->recorder;
+}
+
+const struct delivery_counts *delivery_counted(const struct delivery *d)
+{
+	return &d->counts;
 }
 
 struct delivery *delivery_new(struct loop *l, const struct log *log, str data_dir, size_t max_batch)

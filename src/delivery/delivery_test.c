@@ -44,7 +44,7 @@ struct stage {
 static void deliver(struct task *t, struct stage *s, struct order *o)
 {
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024 * 1024);
-	str details[DESTINATIONS_MAX], body = str_from_z(o->body);
+	str details[DESTINATIONS_MAX], body = str_from_z(o->body), finding = STR("SPF_FAIL");
 	int fd CLEANUP(close_fd) = memfd_create("spool", MFD_CLOEXEC);
 	ASSERT(pwrite(fd, body.p, body.n, 0) == (ssize_t)body.n);
 	for (size_t i = 0; i < o->n; i++)
@@ -60,7 +60,9 @@ static void deliver(struct task *t, struct stage *s, struct order *o)
 		.envelope = STR("(e)"),
 		.body = STR("(b)"),
 		.bodystructure = STR("(s)"),
-		.record = STR("{\"id\":\"0123456789\"}") };
+		.record = STR("{\"id\":\"0123456789\"}"),
+		.judged = true,
+		.findings = { &finding, 1 } };
 	struct delivery_commit_reply out = { 0 };
 	o->result = delivery_commit(t, &calls, &in, &arena, &out);
 	if (o->result)
@@ -292,6 +294,11 @@ static bool expect_deliveries(void *arg, const struct record *record)
 	return true;
 }
 
+static void append_count(void *arg, const struct finding_count *c)
+{
+	buf_printf(arg, "%.*s %d %d;", STR_ARG(c->name), (int)c->spam, (int)c->ham);
+}
+
 static void records_come_with_their_deliveries(void **state)
 {
 	struct stage s;
@@ -321,6 +328,9 @@ static void records_come_with_their_deliveries(void **state)
 			  expect_deliveries, &expected, &err),
 		&err);
 	assert_null(expected);
+	struct buf counts CLEANUP(buf_done) = BUF_INIT(1000);
+	assert_ok(records_counts(records, 0, append_count, &counts, &err), &err);
+	assert_true(str_equal(buf_str(&counts), STR(" 0 1;SPF_FAIL 0 1;")));
 	records_close(records);
 }
 

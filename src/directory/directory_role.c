@@ -5,6 +5,7 @@
  */
 #include "directory/directory_role.h"
 
+#include "directory/counts.h"
 #include "directory/directory.h"
 #include "directory/login.h"
 #include "directory/password.h"
@@ -20,6 +21,7 @@ struct directory_server {
 	struct login_secret secret;
 	struct task_lock lanes[LANES];
 	unsigned next_lane;
+	struct directory_counts counts;
 };
 
 /* ── Addresses ────────────────────────────────────────────────────────────────────────────── */
@@ -46,6 +48,8 @@ static int find(struct task *t, void *self, const struct directory_find_request 
 	struct directory_route route;
 	struct err err = { "" };
 	int rc = directory_resolve(s->directory, in->address, a, &route, &err);
+	s->counts.lookups++;
+	s->counts.errors += rc < 0;
 	if (rc < 0)
 		log_error(task_log(t), "cannot look up an address", F_STR("address", in->address),
 			F_Z("error", err.text));
@@ -84,6 +88,7 @@ static int find_login(struct task *t, struct login_job *job)
 	struct err err = { "" };
 	int rc = login_find(directory_store_of(job->server->directory), &job->server->secret,
 		job->name, job->arena, &job->login, &err);
+	job->server->counts.errors += rc < 0;
 	if (rc < 0)
 		log_error(task_log(t), "cannot look up a login", F_Z("error", err.text));
 	return rc;
@@ -98,6 +103,7 @@ static int check(struct task *t, struct login_job *job, void (*run)(void *))
 		return rc;
 	task_offload(t, run, job);
 	task_unlock(lane);
+	*(job->ok ? &s->counts.logins : &s->counts.logins_failed) += 1;
 	return 0;
 }
 
@@ -206,10 +212,17 @@ static int start(struct role_process *p, struct err *err)
 	return rc;
 }
 
+static void stats(struct task *t, struct role_process *p, struct json *j)
+{
+	const struct directory_server *s = p->state;
+	directory_counts_json(&s->counts, j);
+}
+
 const struct role directory_role = {
 	.name = "directory",
 	.sandbox = sandbox,
 	.start = start,
+	.stats = stats,
 	.service = &directory_service,
 	.ops = &directory_functions,
 };

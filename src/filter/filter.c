@@ -1,5 +1,6 @@
 #include "filter/filter.h"
 
+#include "base/clock.h"
 #include "io/task.h"
 
 #include <errno.h>
@@ -51,7 +52,9 @@ static int envelope(struct task *t, void *self, const struct filter_envelope_req
 	const struct config *config = config_ref(f->config);
 	struct envelope_job job = { config, &facts, envelope_entry_new() };
 	f->with_dns(f->context, t, run_envelope, &job);
+	f->counts.envelopes++;
 	struct judge_reply early = judge_early(config, &facts, &job.entry->result, a);
+	f->counts.envelopes_refused += early.code != 0;
 	*out = (struct filter_envelope_reply){ .code = early.code,
 		.klass = early.klass,
 		.subject = early.subject,
@@ -107,8 +110,19 @@ static void fill_reply(const struct verdict *v, struct arena *a, struct filter_j
 		.score = (int64_t)(v->score * 100 + (v->score < 0 ? -0.5 : 0.5)),
 		.why = v->why,
 		.findings = v->findings,
+		.names = { v->names, v->name_count },
 		.record = v->record,
 	};
+}
+
+static void count(struct filter *f, enum judge_action action, int64_t took)
+{
+	uint64_t *const counts[] = { [JUDGE_ACCEPT] = &f->counts.accepted,
+		[JUDGE_JUNK] = &f->counts.junk,
+		[JUDGE_REJECT] = &f->counts.refused,
+		[JUDGE_TEMPFAIL] = &f->counts.deferred };
+	++*counts[action];
+	histogram_add(&f->times, took);
 }
 
 /* The message, mapped where it is a file; to be unmapped. */
@@ -164,7 +178,9 @@ static int judge(struct task *t, void *self, const struct filter_judge_request *
 		.size = in->size };
 	struct scanner scanner = scanner_over(&asker);
 	message.scanner = f->antivirus ? &scanner : NULL;
+	int64_t started = clock_monotonic();
 	int rc = map_message(in, &message.content);
+	f->counts.failed += rc < 0;
 	if (rc < 0)
 		return rc;
 	struct judge_job job = { .task = t,
@@ -173,6 +189,7 @@ static int judge(struct task *t, void *self, const struct filter_judge_request *
 		.entry = envelope_cache_take(f->envelopes, in->id, task_now(t)),
 		.arena = a };
 	f->with_dns(f->context, t, run_judge, &job);
+	count(f, job.verdict.action, clock_monotonic() - started);
 	fill_reply(&job.verdict, a, out);
 	unmap_message(in, message.content);
 	envelope_entry_free(job.entry);

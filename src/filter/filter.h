@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "base/histogram.h"
+#include "filter/counts.h"
 #include "filter/envelope_cache.h"
 #include "filter/filter_calls.h"
 
@@ -19,6 +21,8 @@ struct filter {
 	 */
 	void (*with_dns)(void *context, struct task *t, filter_dns_fn *fn, void *arg);
 	void *context;
+	struct filter_counts counts;
+	struct histogram times; /* of messages, from the question to the verdict */
 };
 
 /* What answers filter_envelope() and filter_judge(), with the struct filter as self. -EINVAL for

@@ -110,6 +110,18 @@ static void reconfigured(struct role_process *p)
 	take_over(f, p->config);
 }
 
+static void stats(struct task *t, struct role_process *p, struct json *j)
+{
+	const struct filter_process *f = p->state;
+	uint64_t lookups, hits;
+	lookup_cache_counts(f->lookups, &lookups, &hits);
+	filter_counts_json(&f->filter.counts, j);
+	histogram_json(j, "times", &f->filter.times);
+	json_i64(j, "lookups", (int64_t)lookups);
+	json_i64(j, "lookups_remembered", (int64_t)hits);
+	lists_stats(f->lists, task_now(t), task_wall(t) / NSEC_PER_SEC, j);
+}
+
 static int connected(struct role_process *p, str peer, int fd)
 {
 	struct filter_process *f = p->state;
@@ -132,6 +144,7 @@ const struct role filter_role = {
 	.prepare = prepare,
 	.start = start,
 	.reconfigured = reconfigured,
+	.stats = stats,
 	.connected = connected,
 	.service = &filter_service,
 	.ops = &filter_functions,

@@ -182,3 +182,19 @@ str findings_main(const struct findings *f, size_t max, struct arena *a)
 	}
 	return text.n ? arena_str(a, buf_str(&text)) : STR_EMPTY;
 }
+
+size_t findings_names(const struct findings *f, struct arena *a, const str **out)
+{
+	str *names = arena_array(a, str, f->n + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < f->n; i++) {
+		str name = finding_label(&f->list[i]);
+		size_t k = 0;
+		while (k < n && !str_equal(names[k], name))
+			k++;
+		if (k == n)
+			names[n++] = arena_str(a, name);
+	}
+	*out = names;
+	return n;
+}

@@ -89,3 +89,6 @@ double finding_weight(const struct finding *f);
 
 /* "DMARC_REJECT 4.00, SPF_FAIL 1.50": those that weigh most, at most `max`, heaviest first. */
 str findings_main(const struct findings *f, size_t max, struct arena *a);
+
+/* The names of all, as people see them, each once; how many. With copies in `a`. */
+size_t findings_names(const struct findings *f, struct arena *a, const str **out);

@@ -298,6 +298,7 @@ static void keep(struct judgement *j, struct arena *a, struct verdict *out)
 	const struct rdns_outcome *r = &j->envelope->rdns;
 	out->client_name = r->result == RDNS_PASS ? arena_str(a, r->name) : STR_EMPTY;
 	out->findings = findings_main(&j->findings, 6, a);
+	out->name_count = findings_names(&j->findings, a, &out->names);
 	out->fields = judgement_fields(j, out, a);
 }
 

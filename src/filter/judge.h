@@ -67,9 +67,11 @@ struct verdict {
 	enum judge_action action;
 	struct judge_reply reply; /* for JUDGE_REJECT and JUDGE_TEMPFAIL */
 	double score;
-	enum judge_action without;    /* the pivotal findings: what would be done then */
-	str why;                      /* a sentence, for the record and the log */
-	str findings;                 /* the main ones, for the log */
+	enum judge_action without; /* the pivotal findings: what would be done then */
+	str why;                   /* a sentence, for the record and the log */
+	str findings;              /* the main ones, for the log */
+	const str *names;          /* of all findings, each once */
+	size_t name_count;
 	str client_name;              /* confirmed by reverse DNS; else empty */
 	str fields;                   /* to put before the message */
 	const struct auth_span *cuts; /* of the message's header, in order */

@@ -15,5 +15,6 @@ int main_domain(int argc, char **argv);
 int main_init(int argc, char **argv);
 int main_role(int argc, char **argv);
 int main_serve(int argc, char **argv);
+int main_stats(int argc, char **argv);
 int main_verify(int argc, char **argv);
 int main_why(int argc, char **argv);

@@ -126,6 +126,8 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 		.bodystructure = summary.bodystructure,
 		.date = summary.date_valid ? summary.date.seconds : now,
 		.record = verdict ? verdict->record : buf_str(&record),
+		.judged = verdict != NULL,
+		.findings = verdict ? verdict->names : (struct ipc_strs){ 0 },
 	};
 	list_destinations(x, a, &in);
 	struct delivery_commit_reply reply;
@@ -215,7 +217,9 @@ static void log_accepted(struct smtpd_session *s)
 static struct smtp_reply conclude(struct smtpd_session *s, int rc, const struct ipc_u64s *results)
 {
 	struct smtpd_transaction *x = &s->transaction;
-	if (rc == 0 && worst_result(results) == 0)
+	bool taken = rc == 0 && worst_result(results) == 0;
+	smtpd_count_message(s, taken ? 250 : 451);
+	if (taken)
 		log_accepted(s);
 	struct smtp_reply reply = { 0 }, yes = accepted(s);
 	if (s->protocol == SMTPD_SMTP) {
@@ -257,6 +261,7 @@ static struct smtp_reply judge_and_store(struct smtpd_session *s, struct arena *
 	int rc = flushed < 0 ? flushed : smtpd_judge(s, a, &verdict);
 	if (rc < 0) {
 		struct smtp_reply reply = flushed < 0 ? not_now(s, rc) : smtpd_unjudged(s, rc);
+		smtpd_count_message(s, reply.code);
 		smtpd_record_refused(s, &reply);
 		return smtpd_with_id(s, &reply);
 	}
@@ -268,6 +273,7 @@ static struct smtp_reply finish_message(struct smtpd_session *s)
 {
 	struct smtp_reply reply = refusal(s);
 	if (reply.code) {
+		smtpd_count_message(s, reply.code);
 		smtpd_record_refused(s, &reply);
 		reply = smtpd_with_id(s, &reply);
 		reply = refuse_for_all(s, &reply);

@@ -197,7 +197,12 @@ struct smtp_reply smtpd_rcpt(struct smtpd_session *s, const struct smtp_command 
 		return smtpd_say(s, 451, 4, 3, 0, "Cannot look up this address now, try again");
 	}
 	struct smtp_reply reply = decide(s, &command->rcpt.path, address, &found);
-	if (!smtp_reply_is_success(&reply))
-		smtpd_record_recipient(s, address, &reply);
+	if (smtp_reply_is_success(&reply))
+		return reply;
+	if (smtp_reply_is_temporary(&reply))
+		s->world->counts->recipients_deferred++;
+	else
+		s->world->counts->recipients_refused++;
+	smtpd_record_recipient(s, address, &reply);
 	return reply;
 }

@@ -71,6 +71,7 @@ struct smtp_reply smtpd_ask_early(struct smtpd_session *s)
 		return (struct smtp_reply){ 0 };
 	struct smtp_reply reply = smtpd_say(s, (int)out.code, (int)out.klass, (int)out.subject,
 		(int)out.detail, "%.*s", STR_ARG(out.text));
+	smtpd_count_message(s, reply.code);
 	smtpd_record_refused(s, &reply);
 	return smtpd_with_id(s, &reply);
 }
@@ -151,10 +152,13 @@ struct smtp_reply smtpd_unjudged(struct smtpd_session *s, int rc)
 struct smtp_reply smtpd_refuse_judged(struct smtpd_session *s, const struct filter_judge_reply *v)
 {
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024);
-	struct delivery_record_request in = { .record = v->record };
+	struct delivery_record_request in = {
+		.record = v->record, .judged = v->action == JUDGE_REJECT, .findings = v->names
+	};
 	struct delivery_record_reply out;
 	struct smtp_reply reply = smtpd_say(s, (int)v->code, (int)v->klass, (int)v->subject,
 		(int)v->detail, "%.*s", STR_ARG(v->text));
+	smtpd_count_message(s, reply.code);
 	(void)!delivery_record(s->task, &s->world->delivery, &in, &arena, &out);
 	return smtpd_with_id(s, &reply);
 }

@@ -108,6 +108,19 @@ void smtpd_record_refused(struct smtpd_session *s, const struct smtp_reply *repl
 	smtpd_record_recipient(s, STR_EMPTY, reply);
 }
 
+void smtpd_count_message(struct smtpd_session *s, int code)
+{
+	struct smtpd_counts *c = s->world->counts;
+	if (code / 100 == 2) {
+		c->accepted++;
+		c->bytes += s->transaction.incoming.size;
+	} else if (code / 100 == 4) {
+		c->deferred++;
+	} else {
+		c->refused++;
+	}
+}
+
 struct smtp_reply smtpd_with_id(struct smtpd_session *s, const struct smtp_reply *reply)
 {
 	const struct smtp_status *status = &reply->status;

@@ -103,6 +103,9 @@ void smtpd_record_refused(struct smtpd_session *s, const struct smtp_reply *repl
 /* The same of one recipient that is not taken. */
 void smtpd_record_recipient(struct smtpd_session *s, str address, const struct smtp_reply *reply);
 
+/* Counts a message that was answered so. */
+void smtpd_count_message(struct smtpd_session *s, int code);
+
 /* Whether mail of this session is judged. */
 bool smtpd_filters(const struct smtpd_session *s);
 /* Whether the rules for this recipient are those for the ones before: a message has one verdict.

@@ -28,6 +28,7 @@ enum { TESTING_WALL = 1700000000, TESTING_PORT = 40000 };
 
 struct testing_world {
 	struct smtpd_world world;
+	struct smtpd_counts counts;
 	unsigned refused;            /* records of messages that were not taken */
 	const struct config *parsed; /* what config points into */
 	struct config config;        /* a copy, for tests to change */
@@ -285,6 +286,7 @@ static inline void testing_init(struct testing_world *w)
 	w->config = *w->parsed;
 	w->log.sink = &w->sink;
 	w->world = (struct smtpd_world){ .config = &w->config,
+		.counts = &w->counts,
 		.directory = { &directory, w },
 		.delivery = { &delivery, w },
 		.filter = { &filter, w },

@@ -17,6 +17,7 @@ enum { LARGE_MEMORY = 128 * INCOMING_LARGE };
 struct smtpd {
 	struct ipc_client *directory, *delivery, *filter;
 	struct recipient_cache *recipients;
+	struct smtpd_counts counts;
 	size_t memory; /* left for large messages */
 	int spool;     /* the directory */
 };
@@ -112,6 +113,7 @@ static void serve(struct task *t, struct role_client *c, struct stream *stream)
 		.directory = recipient_cache_calls(s->recipients),
 		.delivery = delivery_over(s->delivery),
 		.filter = filter_over(s->filter),
+		.counts = &s->counts,
 		.memory = &s->memory,
 		.open_spool = open_spool,
 		.admit = admit,
@@ -131,10 +133,17 @@ static void accepted(
 		str_starts(listener, STR("lmtp ")) ? SMTPD_LMTP : SMTPD_SMTP, serve);
 }
 
+static void stats(struct task *t, struct role_process *p, struct json *j)
+{
+	const struct smtpd *s = p->state;
+	smtpd_counts_json(&s->counts, j);
+}
+
 const struct role smtpd_role = {
 	.name = "smtpd",
 	.sandbox = sandbox,
 	.start = start,
 	.connected = connected,
+	.stats = stats,
 	.accepted = accepted,
 };

@@ -131,6 +131,7 @@ void instances_free(struct supervisor *s)
 			close_fd(&in->census_fd);
 		}
 		ipc_client_free(in->control);
+		free(in->stats);
 		free(in);
 	}
 }
@@ -176,6 +177,7 @@ static int spawn(struct instance *in)
 		return rc;
 	}
 	in->running = true;
+	in->started = clock_wall() / NSEC_PER_SEC;
 	return ipc_client_attach(in->control, pair[0]);
 }
 
@@ -330,6 +332,7 @@ static void run_instance(struct task *t, void *arg)
 			;
 		if (in->census)
 			census_clear(in->census, in->index);
+		in->restarts += !in->killed && !s->stopping;
 		log_end(in);
 		event_set(&s->progress);
 		if (task_now(t) - started >= LONG_LIFE)
