@@ -3,6 +3,7 @@
 #include "filter/filter.h"
 #include "filter/list_health.h"
 #include "filter/list_tasks.h"
+#include "io/watchdog.h"
 #include "mail/inspect.h"
 #include "resolver/lookup_cache.h"
 #include "resolver/resolver_dns.h"
@@ -35,6 +36,7 @@ struct filter_process {
 	struct event lists_changed;
 	bool watching;
 	struct antivirus_calls antivirus_calls;
+	struct watchdog *watchdog;
 };
 
 /* Twice the time that is meant for one half: the message's, where the envelope is done again. */
@@ -70,7 +72,7 @@ static void take_over(struct filter_process *f, const struct config *config)
 	lists_configure(f->lists, config);
 }
 
-/* libmagic's database is a file. */
+/* libmagic's database is a file, and the sandbox has no timers. */
 static int prepare(struct role_process *p, struct err *err)
 {
 	struct filter_process *f = xcalloc(1, sizeof *f);
@@ -80,7 +82,7 @@ static int prepare(struct role_process *p, struct err *err)
 		log_warning(p->log, "attachments are judged by their names alone",
 			F_Z("error", why.text));
 	p->state = f;
-	return 0;
+	return watchdog_start(p->loop, p->config->filter.stall_timeout, &f->watchdog, err);
 }
 
 static int start(struct role_process *p, struct err *err)
@@ -107,6 +109,7 @@ static void reconfigured(struct role_process *p)
 {
 	struct filter_process *f = p->state;
 	lookup_cache_clear(f->lookups);
+	watchdog_limit(f->watchdog, p->config->filter.stall_timeout);
 	take_over(f, p->config);
 }
 

@@ -29,11 +29,13 @@ static void sandbox(const struct config *config, struct sandbox *out)
 }
 
 /* A verdict may need the time for the DNS twice, where the filter was started again in between, and
- * that for viruses; what takes longer is too late. */
+ * that for viruses, and what others in the same process compute; what takes longer is too late. */
 static int64_t filter_timeout(const struct config *config)
 {
 	int64_t scan = config->antivirus.servers.n ? scan_patience(config) : 0;
-	return MIN(2 * config->filter.timeout + scan + SECONDS(30), config->smtp.data_end_timeout);
+	int64_t patience =
+		2 * config->filter.timeout + scan + config->filter.stall_timeout + SECONDS(30);
+	return MIN(patience, config->smtp.data_end_timeout);
 }
 
 static int start(struct role_process *p, struct err *err)

@@ -47,6 +47,11 @@ int account_open(const char *data_dir, uint64_t id, unsigned flags, int64_t now,
 	struct account **out, struct err *err) MUST_USE;
 void account_close(struct account *a); /* NULL is fine */
 
+/* Whether a message is there that begins with `prefix` (at most ACCOUNT_CHUNK_SIZE bytes of it are
+ * compared), and has this size and envelope. It reads all bodies' rows: for tools. */
+int account_has_message(struct account *a, uint64_t size, str envelope, str prefix, bool *out,
+	struct err *err) MUST_USE;
+
 /* Deletes the account's files. No handle may be open on it, here or elsewhere. */
 int account_remove(const char *data_dir, uint64_t id, struct err *err) MUST_USE;
 

@@ -299,7 +299,9 @@ static void log_end(const struct instance *in)
 	const struct log *log = &in->owner->log;
 	if (in->killed || (in->owner->stopping && !in->signal && in->status == 0))
 		return;
-	if (in->signal)
+	if (in->signal == SIGXCPU)
+		log_error(log, "a process stalled, and was ended", F_Z("process", in->name));
+	else if (in->signal)
 		log_error(log, "a process died", F_Z("process", in->name),
 			F_Z("signal", strsignal(in->signal)));
 	else

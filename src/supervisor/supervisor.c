@@ -232,7 +232,7 @@ static void drain(struct task *t, void *arg)
 	struct role_drain_request request = { 0 };
 	struct role_drain_reply reply;
 	int rc = role_drain(t, &d->instance->calls, &request, &arena, &reply);
-	if (rc < 0 && rc != -ECONNRESET)
+	if (rc < 0 && rc != -ECONNRESET && rc != -ENOTCONN)
 		log_warning(&d->instance->owner->log, "sessions were cut off",
 			F_Z("process", d->instance->name));
 	--*d->left;
