@@ -334,6 +334,27 @@ static void control_characters(void **state)
 	assert_false(finds(FROM REST "X-A: a b\r\n" BODY, FINDING_HEADER_NUL));
 }
 
+/* ── Sums ─────────────────────────────────────────────────────────────────────────────────── */
+
+static double sum_of(const double *scores, size_t n)
+{
+	struct arena a CLEANUP(arena_done) = ARENA_INIT(64 * 1024);
+	const struct config_findings none = { 0 };
+	struct findings f;
+	findings_init(&f, &none, &a);
+	for (size_t i = 0; i < n; i++)
+		finding_add_labelled(&f, FINDING_LISTED, STR("A"), scores[i], STR_EMPTY);
+	return findings_score(&f);
+}
+
+/* A threshold is reached by what adds up to it on paper. */
+static void sums_are_exact(void **state)
+{
+	assert_true(sum_of((const double[]){ 0.7, 0.1 }, 2) == 0.8);
+	assert_true(sum_of((const double[]){ 1.2, 0.8, 2.5, 0.3, 0.1, 0.1 }, 6) == 5.0);
+	assert_true(sum_of((const double[]){ -0.7, -0.1, -0.5 }, 3) == -1.3);
+}
+
 /* ── What the message is told to say ──────────────────────────────────────────────────────── */
 
 static void spam_fields(void **state)
@@ -373,6 +394,7 @@ int main(void)
 		cmocka_unit_test(every_check_of_content_is_tested),
 		cmocka_unit_test(of_larger_messages),
 		cmocka_unit_test(control_characters),
+		cmocka_unit_test(sums_are_exact),
 		cmocka_unit_test(spam_fields),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,7 +71,7 @@ void finding_waive(struct findings *f, enum finding_name name, const char *why);
 
 bool finding_has(const struct findings *f, enum finding_name name);
 
-/* What those that count add up to. */
+/* What those that count add up to; each is rounded to hundredths. */
 double findings_score(const struct findings *f);
 
 /* "DMARC_REJECT 4.00, SPF_FAIL 1.50": those that weigh most, at most `max`, heaviest first. */
