@@ -35,7 +35,7 @@ fuzz: ## every fuzz target, ten minutes each (SECONDS=600)
 torture: build ## kill -9 at random moments, 100 rounds (ROUNDS=100); full disks; failing flushes; the whole corpus
 	@tools/install-packages check peers
 	@POSTERN_TORTURE_ROUNDS=$(or $(ROUNDS),100) POSTERN_CORPUS=all \
-		tools/pytest tests/torture tests/e2e/test_round_trip.py -s
+		tools/pytest tests/torture tests/e2e/test_round_trip.py tests/e2e/test_corpus_judged.py -s
 
 format: ## clang-format over all C files
 	@tools/install-packages format

@@ -276,20 +276,125 @@ static bool is_tested(enum finding_name name)
 	return false;
 }
 
-/* Tested below, for they need larger messages; and in tests/e2e/test_attachments.py, for they need
- * files. */
-static bool is_tested_elsewhere(enum finding_name name)
+/* ── What was found in an attachment ──────────────────────────────────────────────────────── */
+
+/* Made from files in tests/e2e/test_attachments.py; here, what follows from each thing that can be
+ * found in one. */
+struct inspected {
+	enum inspect_class class, named;
+	uint32_t flags;
+};
+
+static const struct {
+	enum finding_name name;
+	struct inspected with, without;
+} inspected_rows[] = {
+	{ FINDING_ATTACHMENT_PROGRAM, { INSPECT_EXECUTABLE, INSPECT_OTHER, 0 },
+		{ INSPECT_SCRIPT, INSPECT_OTHER, 0 } },
+	{ FINDING_ATTACHMENT_PROGRAM, { INSPECT_SHORTCUT, INSPECT_SHORTCUT, 0 },
+		{ INSPECT_PDF, INSPECT_PDF, 0 } },
+	{ FINDING_ATTACHMENT_TYPE, { INSPECT_SCRIPT, INSPECT_PDF, 0 },
+		{ INSPECT_SCRIPT, INSPECT_SCRIPT, 0 } },
+	{ FINDING_ATTACHMENT_TYPE, { INSPECT_HTML, INSPECT_IMAGE, 0 },
+		{ INSPECT_HTML, INSPECT_OTHER, 0 } },
+	{ FINDING_ATTACHMENT_IMAGE, { INSPECT_DISK_IMAGE, INSPECT_DISK_IMAGE, 0 },
+		{ INSPECT_ARCHIVE, INSPECT_DISK_IMAGE, 0 } },
+	{ FINDING_ATTACHMENT_ENCRYPTED, { INSPECT_ARCHIVE, INSPECT_ARCHIVE, INSPECT_ENCRYPTED },
+		{ INSPECT_ARCHIVE, INSPECT_ARCHIVE, INSPECT_UNREADABLE } },
+	{ FINDING_ATTACHMENT_ENCRYPTED,
+		{ INSPECT_ARCHIVE, INSPECT_ARCHIVE, INSPECT_NAMES_ENCRYPTED },
+		{ INSPECT_ARCHIVE, INSPECT_ARCHIVE, INSPECT_TRUNCATED } },
+	{ FINDING_ATTACHMENT_BOMB, { INSPECT_ARCHIVE, INSPECT_ARCHIVE, INSPECT_BOMB },
+		{ INSPECT_ARCHIVE, INSPECT_ARCHIVE, INSPECT_TRUNCATED } },
+	{ FINDING_ATTACHMENT_BOMB, { INSPECT_ARCHIVE, INSPECT_ARCHIVE, INSPECT_TOO_DEEP },
+		{ INSPECT_ARCHIVE, INSPECT_ARCHIVE, 0 } },
+	{ FINDING_ATTACHMENT_MACROS, { INSPECT_OFFICE, INSPECT_OFFICE, INSPECT_MACROS },
+		{ INSPECT_OFFICE, INSPECT_OFFICE, INSPECT_EMBEDDED } },
+	{ FINDING_ATTACHMENT_MACROS_AUTO,
+		{ INSPECT_OFFICE, INSPECT_OFFICE, INSPECT_MACROS | INSPECT_MACROS_AUTO },
+		{ INSPECT_OFFICE, INSPECT_OFFICE, INSPECT_MACROS } },
+	{ FINDING_ATTACHMENT_MACROS_AUTO, { INSPECT_OFFICE, INSPECT_OFFICE, INSPECT_MACROS_XLM },
+		{ INSPECT_OFFICE, INSPECT_OFFICE, INSPECT_ACTIVEX } },
+	{ FINDING_ATTACHMENT_EXPLOIT, { INSPECT_OFFICE, INSPECT_OFFICE, INSPECT_EQUATION },
+		{ INSPECT_OFFICE, INSPECT_OFFICE, INSPECT_EXTERNAL } },
+	{ FINDING_ATTACHMENT_EXTERNAL, { INSPECT_OFFICE, INSPECT_OFFICE, INSPECT_EXTERNAL },
+		{ INSPECT_OFFICE, INSPECT_OFFICE, INSPECT_LINKS } },
+	{ FINDING_ATTACHMENT_PDF_ACTIVE, { INSPECT_PDF, INSPECT_PDF, INSPECT_JAVASCRIPT },
+		{ INSPECT_HTML, INSPECT_HTML, INSPECT_JAVASCRIPT } },
+	{ FINDING_ATTACHMENT_PDF_ACTIVE, { INSPECT_PDF, INSPECT_PDF, INSPECT_LAUNCH },
+		{ INSPECT_PDF, INSPECT_PDF, INSPECT_LINKS } },
+	{ FINDING_ATTACHMENT_PDF_DISGUISED,
+		{ INSPECT_PDF, INSPECT_PDF, INSPECT_JAVASCRIPT | INSPECT_ESCAPED },
+		{ INSPECT_PDF, INSPECT_PDF, INSPECT_JAVASCRIPT } },
+};
+
+/* In the attachment itself, or in an entry of the archive that it is. */
+static bool finds_inspected(const struct inspected *what, bool in_archive, enum finding_name name)
+{
+	struct arena a CLEANUP(arena_done) = ARENA_INIT(1024 * 1024);
+	const struct config_filter rules = { .blocked_extensions = STR_EMPTY };
+	const struct config_findings none = { 0 };
+	struct mail_attachment attachment = { .declared = STR_EMPTY };
+	struct inspect_entry entry = { .name = STR("x"),
+		.extension = STR_EMPTY,
+		.type = STR_EMPTY,
+		.class = what->class,
+		.named = what->named,
+		.flags = what->flags };
+	struct inspection plain = {
+		.class = what->class, .named = what->named, .flags = what->flags
+	};
+	struct inspection archive = { .class = INSPECT_ARCHIVE,
+		.named = INSPECT_ARCHIVE,
+		.entries = &entry,
+		.entries_n = 1 };
+	struct judgement j = { .arena = &a,
+		.rules = &rules,
+		.mail = { .attachments = &attachment, .attachments_n = 1 },
+		.inspections = in_archive ? &archive : &plain,
+		.inspection_count = 1 };
+	findings_init(&j.findings, &none, &a);
+	check_attachment.report(&j);
+	return finding_has(&j.findings, name);
+}
+
+static void inside_of_attachments(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(inspected_rows); i++)
+		for (int in_archive = 0; in_archive < 2; in_archive++) {
+			enum finding_name name = inspected_rows[i].name;
+			if (!finds_inspected(&inspected_rows[i].with, in_archive, name) ||
+				finds_inspected(&inspected_rows[i].without, in_archive, name))
+				fail_msg("row %zu, %s, in an archive: %d", i,
+					finding_infos[name].name, in_archive);
+		}
+	const struct inspected archive = { INSPECT_ARCHIVE, INSPECT_ARCHIVE, 0 },
+			       text = { INSPECT_TEXT, INSPECT_TEXT, 0 };
+	assert_true(finds_inspected(&archive, true, FINDING_ATTACHMENT_NESTED));
+	assert_false(finds_inspected(&archive, false, FINDING_ATTACHMENT_NESTED));
+	assert_false(finds_inspected(&text, true, FINDING_ATTACHMENT_NESTED));
+}
+
+static bool is_inspected(enum finding_name name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(inspected_rows); i++)
+		if (inspected_rows[i].name == name)
+			return true;
+	return name == FINDING_ATTACHMENT_NESTED;
+}
+
+/* Tested below, for they need larger messages. */
+static bool is_tested_below(enum finding_name name)
 {
 	return name == FINDING_HEADER_NUL || name == FINDING_URI_TRUNCATED ||
 	       name == FINDING_HTML_HIDDEN || name == FINDING_MIME_TRUNCATED ||
-	       name == FINDING_MIME_LONG_LINE ||
-	       (name >= FINDING_ATTACHMENT_PROGRAM && name <= FINDING_ATTACHMENT_PDF_DISGUISED);
+	       name == FINDING_MIME_LONG_LINE;
 }
 
 static void every_check_of_content_is_tested(void **state)
 {
 	for (unsigned i = FINDING_HEADER_BROKEN; i <= FINDING_EICAR; i++)
-		if (!is_tested(i) && !is_tested_elsewhere(i))
+		if (!is_tested(i) && !is_inspected(i) && !is_tested_below(i))
 			fail_msg("%s has no row", finding_infos[i].name);
 }
 
@@ -334,6 +439,27 @@ static void control_characters(void **state)
 	assert_false(finds(FROM REST "X-A: a b\r\n" BODY, FINDING_HEADER_NUL));
 }
 
+/* ── Sums ─────────────────────────────────────────────────────────────────────────────────── */
+
+static double sum_of(const double *scores, size_t n)
+{
+	struct arena a CLEANUP(arena_done) = ARENA_INIT(64 * 1024);
+	const struct config_findings none = { 0 };
+	struct findings f;
+	findings_init(&f, &none, &a);
+	for (size_t i = 0; i < n; i++)
+		finding_add_labelled(&f, FINDING_LISTED, STR("A"), scores[i], STR_EMPTY);
+	return findings_score(&f);
+}
+
+/* A threshold is reached by what adds up to it on paper. */
+static void sums_are_exact(void **state)
+{
+	assert_true(sum_of((const double[]){ 0.7, 0.1 }, 2) == 0.8);
+	assert_true(sum_of((const double[]){ 1.2, 0.8, 2.5, 0.3, 0.1, 0.1 }, 6) == 5.0);
+	assert_true(sum_of((const double[]){ -0.7, -0.1, -0.5 }, 3) == -1.3);
+}
+
 /* ── What the message is told to say ──────────────────────────────────────────────────────── */
 
 static void spam_fields(void **state)
@@ -370,9 +496,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fires_where_it_should),
 		cmocka_unit_test(ordinary_mail_is_ordinary),
+		cmocka_unit_test(inside_of_attachments),
 		cmocka_unit_test(every_check_of_content_is_tested),
 		cmocka_unit_test(of_larger_messages),
 		cmocka_unit_test(control_characters),
+		cmocka_unit_test(sums_are_exact),
 		cmocka_unit_test(spam_fields),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,12 +129,16 @@ bool finding_is_absent(const struct findings *f, enum finding_name name)
 	return false;
 }
 
+/* In whole hundredths, as people are told: binary fractions would make 4.9999999999999991 of what
+ * adds up to 5.00, and that is less than a threshold of 5. */
 double findings_score(const struct findings *f)
 {
-	double sum = 0;
-	for (size_t i = 0; i < f->n; i++)
-		sum += finding_weight(&f->list[i]);
-	return sum;
+	int64_t hundredths = 0;
+	for (size_t i = 0; i < f->n; i++) {
+		double w = finding_weight(&f->list[i]);
+		hundredths += (int64_t)(w * 100 + (w < 0 ? -0.5 : 0.5));
+	}
+	return (double)hundredths / 100;
 }
 
 /* Of the scores that it can come to have. */

@@ -74,7 +74,7 @@ void finding_waive(struct findings *f, enum finding_name name, const char *why);
 
 bool finding_has(const struct findings *f, enum finding_name name);
 
-/* What those that count add up to. */
+/* What those that count add up to; each is rounded to hundredths. */
 double findings_score(const struct findings *f);
 
 /* The least that they can still add up to, whatever else is found and known; lists in the DNS may

@@ -71,6 +71,34 @@ static void bench_done(struct bench *b)
 	arena_done(&b->arena);
 }
 
+/* Which findings a test has seen, and which one has seen missing where others were found. */
+static struct {
+	bool with, without;
+} seen[FINDING_COUNT];
+
+static void note_findings(const struct findings *f)
+{
+	for (unsigned i = 0; i < FINDING_COUNT; i++) {
+		bool found = finding_has(f, i);
+		seen[i].with |= found;
+		seen[i].without |= !found && f->n;
+	}
+}
+
+static void note(str name, bool absent)
+{
+	for (unsigned i = 0; i < FINDING_COUNT; i++)
+		if (str_equal(name, str_from_z(finding_infos[i].name)))
+			*(absent ? &seen[i].without : &seen[i].with) = true;
+}
+
+static void every_finding_of_authentication_is_tested(void **state)
+{
+	for (unsigned i = 0; i < FINDING_HEADER_BROKEN; i++)
+		if (!seen[i].with || !seen[i].without)
+			fail_msg("no test finds %s, or none misses it", finding_infos[i].name);
+}
+
 /* Exactly these findings, separated by blanks, in that order. */
 static void assert_findings(const struct bench *b, const char *wanted)
 {
@@ -80,6 +108,7 @@ static void assert_findings(const struct bench *b, const char *wanted)
 			&got, "%s%s", i ? " " : "", finding_infos[b->j.findings.list[i].name].name);
 	if (!str_equal(buf_str(&got), str_from_z(wanted)))
 		fail_msg("wanted %s, got %.*s", wanted, STR_ARG(buf_str(&got)));
+	note_findings(&b->j.findings);
 }
 
 static void of_the_client(void **state)
@@ -492,6 +521,7 @@ static void assert_record_has(const struct row *r, str record)
 		if ((str_find(record, str_from_z(text)) >= 0) == absent)
 			fail_msg("%s: %.*s is %s in %.*s", r->name, STR_ARG(name),
 				absent ? "" : "not", STR_ARG(record));
+		note(name, absent);
 	}
 }
 
@@ -733,6 +763,7 @@ static void forged_results_are_cut(void **state)
 			assert_int_equal(j.verdict.cuts[0].offset, offset);
 			assert_int_equal(j.verdict.cuts[0].n, strlen(forged[f]));
 			assert_true(str_find(j.verdict.record, STR("RESULTS_FORGED")) > 0);
+			note(STR("RESULTS_FORGED"), false);
 			assert_true(str_starts(
 				j.verdict.fields, STR("Authentication-Results: own.test")));
 			testing_judge_done(&j);
@@ -744,6 +775,7 @@ static void forged_results_are_cut(void **state)
 	testing_judge_run(&j);
 	assert_int_equal(j.verdict.cut_count, 0);
 	assert_true(str_find(j.verdict.record, STR("RESULTS_FORGED")) < 0);
+	note(STR("RESULTS_FORGED"), true);
 	testing_judge_done(&j);
 }
 
@@ -856,6 +888,8 @@ int main(void)
 		cmocka_unit_test(a_forgery_too_far_behind_is_refused),
 		cmocka_unit_test(the_time_for_the_dns_is_bounded),
 		cmocka_unit_test(a_large_message_lets_others_run),
+		/* What the others have seen. */
+		cmocka_unit_test(every_finding_of_authentication_is_tested),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,9 +25,9 @@ enum {
 	HTML_DEPTH_MAX = 256,
 	HTML_LINKS_MAX = 2000,
 	HTML_IMAGES_MAX = 1000,
-	HTML_TARGET_MAX = 64 * 1024, /* longer targets are cut */
 	HTML_WORDS_MAX = 2000,
-	HTML_TAG_MAX = 128 * 1024, /* less what is inlined in base64 */
+	HTML_TAG_MAX = 128 * 1024,      /* less what is inlined in base64 */
+	HTML_TARGET_MAX = HTML_TAG_MAX, /* longer targets are cut */
 };
 
 enum html_link_kind {

@@ -15,23 +15,9 @@ static bool keep(struct arena *a, str s, str *out)
 	return true;
 }
 
-/* Without white space at the ends; tabs and line ends inside are dropped, as browsers do; in front
- * of the path, what is not seen and full-width characters too. */
-static void clean(struct buf *out, str raw, uint32_t *flags)
-{
-	struct buf tight CLEANUP(buf_done) = BUF_INIT(URI_LENGTH_MAX);
-	raw = str_trim(raw);
-	if (raw.n > URI_LENGTH_MAX)
-		*flags |= URI_LONG;
-	raw = str_first(raw, URI_LENGTH_MAX);
-	for (size_t i = 0; i < raw.n; i++) {
-		if (str_find_char(STR("\t\r\n"), raw.p[i]) >= 0)
-			*flags |= URI_SPACE;
-		else if (raw.p[i] != '\0')
-			buf_add_char(&tight, raw.p[i]);
-	}
-	uri_unmask(out, buf_str(&tight), flags);
-}
+/* What of a URI is looked at to find its host: more than URI_LENGTH_MAX, or filling would hide it.
+ */
+enum { SEEN_MAX = 1024 * 1024, USERINFO_KEPT = 1024 };
 
 /* The scheme that s begins with, without its colon; its length, or 0. */
 static size_t scheme_length(str s)
@@ -41,6 +27,49 @@ static size_t scheme_length(str s)
 		(ascii_is_alnum(s.p[n]) || str_find_char(STR("+-.*"), s.p[n]) >= 0))
 		n++;
 	return n && n < s.n && s.p[n] == ':' && ascii_is_alpha(s.p[0]) ? n : 0;
+}
+
+/* Slashes behind the scheme, and what stands before the "@" of a host, can be as long as one likes:
+ * browsers read past them, and so must whoever wants to know the host. Of each only so much is
+ * kept.
+ */
+static void squeeze(struct buf *out, str s)
+{
+	size_t scheme = scheme_length(s), begin = scheme ? scheme + 1 : 0, end = begin;
+	while (begin < s.n && str_find_char(STR("/\\"), s.p[begin]) >= 0)
+		begin++;
+	str slashes = str_first(str_skip(s, end), begin - end);
+	ptrdiff_t stop = str_find_any(str_skip(s, begin), STR("/\\?#"));
+	str authority = stop < 0 ? str_skip(s, begin) : str_first(str_skip(s, begin), (size_t)stop);
+	ptrdiff_t at = str_find_last_char(authority, '@');
+	size_t userinfo = at < 0 ? 0 : (size_t)at;
+	buf_add(out, str_first(s, end));
+	buf_add(out, str_first(slashes, 4));
+	buf_add(out, str_first(authority, MIN(userinfo, (size_t)USERINFO_KEPT)));
+	s = str_skip(s, begin + userinfo);
+	buf_add(out, str_first(s, URI_LENGTH_MAX - out->n));
+}
+
+/* Without white space at the ends; tabs and line ends inside are dropped, as browsers do; in front
+ * of the path, what is not seen and full-width characters too. */
+static void clean(struct buf *out, str raw, uint32_t *flags)
+{
+	raw = str_first(str_trim(raw), SEEN_MAX);
+	struct buf tight CLEANUP(buf_done) = BUF_INIT(SEEN_MAX);
+	struct buf plain CLEANUP(buf_done) = BUF_INIT(SEEN_MAX);
+	for (size_t i = 0; i < raw.n; i++) {
+		if (str_find_char(STR("\t\r\n"), raw.p[i]) >= 0)
+			*flags |= URI_SPACE;
+		else if (raw.p[i] != '\0')
+			buf_add_char(&tight, raw.p[i]);
+	}
+	uri_unmask(&plain, buf_str(&tight), flags);
+	if (raw.n > URI_LENGTH_MAX)
+		*flags |= URI_LONG;
+	if (plain.n > URI_LENGTH_MAX)
+		squeeze(out, buf_str(&plain));
+	else
+		buf_add(out, buf_str(&plain));
 }
 
 static const struct {

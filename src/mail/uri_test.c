@@ -198,18 +198,33 @@ static void test_floods(void **state)
 	}
 }
 
-/* A very long userinfo does not hide the host. */
-static void test_long_userinfo(void **state)
+/* What may be as long as one likes before a host does not hide it. */
+static void test_long_fillings(void **state)
 {
-	struct arena arena CLEANUP(arena_done) = ARENA_INIT(100000);
-	struct buf b CLEANUP(buf_done) = BUF_INIT(100000);
-	buf_add(&b, STR("http://"));
-	while (b.n < 8000)
-		buf_add_char(&b, 'a');
-	buf_add(&b, STR("@evil.example/"));
-	struct uri u;
-	assert_true(uri_parse(&arena, buf_str(&b), STR_EMPTY, &u));
-	assert_true(str_equal(u.host, STR("evil.example")));
+	static const struct {
+		const char *before, *filling, *after;
+	} rows[] = { { "http://", "a", "@evil.example/" }, { "https:", "/", "evil.example/" },
+		{ "http:", "\\", "evil.example/" },
+		{ "http://good.example@", "a@", "@evil.example/" },
+		{ "http://e", "\t", "vil.example/" }, { "http://e", "\r\n", "vil.example/" },
+		{ "http://e", "\xe2\x80\x8b", "vil.example/" }, { "//", "x", "@evil.example" },
+		{ "http://u", "%2f", "@evil.example/" },
+		{ "http://evil.example/", "a", "@good.example/" } };
+	static const size_t lengths[] = { 1000, 8000, URI_LENGTH_MAX, 20000, 70000, 300000 };
+	for (size_t i = 0; i < ARRAY_LEN(rows) * ARRAY_LEN(lengths); i++) {
+		size_t n = lengths[i % ARRAY_LEN(lengths)], row = i / ARRAY_LEN(lengths);
+		struct arena arena CLEANUP(arena_done) = ARENA_INIT(1000000);
+		struct buf b CLEANUP(buf_done) = BUF_INIT(1000000);
+		struct uri u;
+		buf_add(&b, str_from_z(rows[row].before));
+		while (b.n < n)
+			buf_add(&b, str_from_z(rows[row].filling));
+		buf_add(&b, str_from_z(rows[row].after));
+		if (!uri_parse(&arena, buf_str(&b), STR_EMPTY, &u) ||
+			!str_equal(u.host, STR("evil.example")))
+			fail_msg("row %zu, %zu bytes", row, n);
+		assert_int_equal((u.flags & URI_LONG) != 0, b.n > URI_LENGTH_MAX);
+	}
 }
 
 static void test_many(void **state)
@@ -232,7 +247,7 @@ int main(void)
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_floods),
-		cmocka_unit_test(test_long_userinfo),
+		cmocka_unit_test(test_long_fillings),
 		cmocka_unit_test(test_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,19 +5,18 @@
 
 #include "mail/header.h"
 #include "main/cli.h"
+#include "main/input.h"
 #include "main/main.h"
-#include "main/resolving.h"
+#include "main/own_roles.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { MESSAGE_MAX = 1 << 30, READ_SIZE = 256 * 1024, OUTPUT_MAX = 256 * 1024 * 1024 };
+enum { OUTPUT_MAX = 256 * 1024 * 1024 };
 
 struct options {
-	const char *ip, *helo, *from, *dns, *config;
+	struct given_options given;
+	const char *dns, *config;
 	bool json, list;
 };
 
@@ -61,26 +60,6 @@ static int64_t kept_now(void *context)
 	return k->inner->now(k->inner->context);
 }
 
-static int read_all(const char *path, struct buf *out)
-{
-	bool standard = strcmp(path, "-") == 0;
-	int opened CLEANUP(close_fd) = standard ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-	int fd = standard ? STDIN_FILENO : opened;
-	if (fd < 0)
-		return cli_error("cannot read %s: %s", path, strerrordesc_np(errno));
-	for (;;) {
-		char *room = buf_reserve(out, READ_SIZE);
-		if (!room)
-			return cli_error("%s is too large: more than %d bytes", path, MESSAGE_MAX);
-		ssize_t n = read(fd, room, READ_SIZE);
-		if (n < 0 && errno != EINTR)
-			return cli_error("cannot read %s: %s", path, strerrordesc_np(errno));
-		if (n == 0)
-			return EXIT_DONE;
-		out->n += n > 0 ? (size_t)n : 0;
-	}
-}
-
 /* Without the "From " line of an mbox. */
 static str without_from_line(str message)
 {
@@ -91,43 +70,19 @@ static str without_from_line(str message)
 	return message;
 }
 
-static int take_options(const struct options *o, struct auth_report *r)
-{
-	if (o->ip && !ip_parse(str_from_z(o->ip), &r->client))
-		return cli_error(
-			"--ip: \"%s\" is no address; for example 192.0.2.1 or 2001:db8::1", o->ip);
-	if (o->ip) {
-		r->has_client = true;
-		r->client_source = STR("as given");
-	}
-	if (o->helo) {
-		r->helo = str_from_z(o->helo);
-		r->helo_source = STR("as given");
-	}
-	if (o->from) {
-		str from = str_from_z(o->from);
-		if (str_starts(from, STR("<")) && str_ends(from, STR(">")))
-			from = str_first(str_skip(from, 1), from.n - 2);
-		r->sender = from;
-		r->has_sender = true;
-		r->sender_source = STR("as given");
-	}
-	return EXIT_DONE;
-}
-
 static void check_spf(const struct dns *dns, struct arena *a, struct auth_report *r)
 {
 	struct spf_query query = { .identity = SPF_MAILFROM,
-		.client = r->client,
-		.helo = r->helo,
-		.sender = r->sender,
+		.client = r->came.client,
+		.helo = r->came.helo,
+		.sender = r->came.sender,
 		.receiver = r->receiver,
 		.time = time(NULL) };
-	r->has_spf = r->has_sender && (r->sender.n || r->helo.n);
+	r->has_spf = r->came.has_sender && (r->came.sender.n || r->came.helo.n);
 	if (r->has_spf)
 		spf_check(dns, &query, a, &r->spf);
 	query.identity = SPF_HELO;
-	r->has_spf_helo = r->helo.n > 0;
+	r->has_spf_helo = r->came.helo.n > 0;
 	if (r->has_spf_helo)
 		spf_check(dns, &query, a, &r->spf_helo);
 }
@@ -147,24 +102,24 @@ static void check_signatures(
 
 /* As long as the server would wait, once for what is known of the envelope, once for the message.
  */
-static void allow_time(const struct job *j, struct resolver_asker *asker)
+static void allow_time(const struct job *j, struct own_roles *roles)
 {
-	asker->deadline = task_deadline(asker->t, j->config->filter.timeout);
+	roles->asker.deadline = task_deadline(roles->t, j->config->filter.timeout);
 }
 
-static int check(struct resolver_asker *asker, void *arg)
+static int check(struct own_roles *roles, void *arg)
 {
 	struct job *j = arg;
 	struct auth_report *r = j->report;
-	struct dns inner = resolver_dns(asker);
+	struct dns inner = resolver_dns(&roles->asker);
 	struct kept kept = { .inner = &inner, .report = r, .arena = j->arena };
 	kept.dns = (struct dns){ .lookup = kept_lookup, .now = kept_now, .context = &kept };
-	allow_time(j, asker);
-	if (r->has_client) {
-		rdns_check(&kept.dns, &r->client, r->helo, j->arena, &r->rdns);
+	allow_time(j, roles);
+	if (r->came.has_client) {
+		rdns_check(&kept.dns, &r->came.client, r->came.helo, j->arena, &r->rdns);
 		check_spf(&kept.dns, j->arena, r);
 	}
-	allow_time(j, asker);
+	allow_time(j, roles);
 	check_signatures(&kept.dns, j->arena, str_skip(j->message, r->header.n), r);
 	struct dmarc_query query = { .method = j->options->list ? DMARC_PUBLIC_SUFFIX
 								: DMARC_TREE_WALK,
@@ -213,10 +168,10 @@ const char *auth_arc_part(enum dkim_result result)
 void auth_field(const struct auth_report *r, struct buf *out)
 {
 	const struct auth_results results = { .authserv_id = r->receiver,
-		.client = r->client,
-		.helo = r->helo,
-		.sender = r->sender,
-		.rdns = r->has_client ? &r->rdns : NULL,
+		.client = r->came.client,
+		.helo = r->came.helo,
+		.sender = r->came.sender,
+		.rdns = r->came.has_client ? &r->rdns : NULL,
 		.spf = r->has_spf ? &r->spf : NULL,
 		.spf_helo = r->has_spf_helo ? &r->spf_helo : NULL,
 		.dkim = &r->dkim,
@@ -225,19 +180,15 @@ void auth_field(const struct auth_report *r, struct buf *out)
 	auth_results_format(&results, out);
 }
 
-static int check_and_print(struct job *j, const char *path)
+static int check_and_print(struct job *j, str file)
 {
-	struct buf file CLEANUP(buf_done) = BUF_INIT(MESSAGE_MAX);
 	struct buf out CLEANUP(buf_done) = BUF_INIT(OUTPUT_MAX);
 	struct auth_report *r = j->report;
-	int status = read_all(path, &file);
-	if (status != EXIT_DONE)
-		return status;
-	j->message = without_from_line(buf_str(&file));
+	j->message = without_from_line(file);
 	r->header = str_first(j->message, header_length(j->message));
 	r->fields = dkim_header_new(r->header);
-	auth_trace(r);
-	status = resolving(j->config, check, j);
+	given_trace(&r->came, r->header);
+	int status = own_roles_run(j->config, false, check, j);
 	if (status != EXIT_DONE)
 		return status;
 	(j->options->json ? auth_json : auth_text)(r, &out);
@@ -269,12 +220,16 @@ static int run(const struct options *o, const char *path)
 	struct config config = *loaded;
 	struct auth_report r = { .file = path, .receiver = config.hostname };
 	struct job job = { .options = o, .config = &config, .report = &r, .arena = &arena };
-	int status = take_options(o, &r);
+	struct input input = { .text = STR_EMPTY };
+	int status = given_take(&o->given, &r.came);
 	if (status == EXIT_DONE)
 		status = take_server(o, &config, &server);
 	r.validating = config.resolver.dnssec;
 	if (status == EXIT_DONE)
-		status = check_and_print(&job, path);
+		status = input_open(path, &input);
+	if (status == EXIT_DONE)
+		status = check_and_print(&job, input.text);
+	input_close(&input);
 	dkim_header_free(r.fields);
 	free(r.lookups);
 	return status;
@@ -284,18 +239,7 @@ int main_auth(int argc, char **argv)
 {
 	struct options o = { 0 };
 	const struct cli_option options[] = {
-		{ .name = "ip",
-			.placeholder = "ADDRESS",
-			.help = "the client that the message came from",
-			.value = &o.ip },
-		{ .name = "helo",
-			.placeholder = "NAME",
-			.help = "what it said in HELO or EHLO",
-			.value = &o.helo },
-		{ .name = "from",
-			.placeholder = "SENDER",
-			.help = "the sender of the envelope; \"<>\" for a bounce",
-			.value = &o.from },
+		GIVEN_OPTIONS(o.given),
 		{ .name = "dns",
 			.placeholder = "SERVER",
 			.help = "ask this server (ADDRESS or ADDRESS:PORT), not as in "

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "mailauth/auth_results.h"
+#include "main/given.h"
 #include "mailauth/dkim_header.h"
 
 /* One question, and what became of it. */
@@ -29,12 +30,8 @@ struct auth_report {
 	const char *file;
 	str header;
 	struct dkim_header *fields; /* of the header, by name */
-	/* How the message came; and in words where that was taken from. */
-	bool has_client, has_sender;
-	struct ip client;
-	str helo, sender;
-	str client_source, helo_source, sender_source;
-	/* Valid where has_client. */
+	struct given came;
+	/* Valid where came.has_client. */
 	struct rdns_outcome rdns;
 	struct spf_outcome spf, spf_helo;
 	bool has_spf, has_spf_helo;
@@ -47,11 +44,6 @@ struct auth_report {
 	size_t lookup_count;
 	bool validating; /* else every answer is insecure */
 };
-
-/* How the message came, as its topmost fields tell, for what has not been set. Slices of the
- * header.
- */
-void auth_trace(struct auth_report *r);
 
 /* The different names of a list as in h=, the first AUTH_SIGNED_NAMES_MAX of them. */
 size_t auth_signed_names(const struct auth_report *r, str list,

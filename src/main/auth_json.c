@@ -14,15 +14,15 @@ static void put_envelope(struct json *j, const struct auth_report *r)
 {
 	char ip[IP_TEXT_SIZE];
 	json_object(j, "envelope");
-	if (r->has_client) {
-		json_str(j, "ip", str_from(ip, ip_format(&r->client, ip)));
-		json_str(j, "ip_source", r->client_source);
-		json_str(j, "helo", r->helo);
-		json_str(j, "helo_source", r->helo_source);
+	if (r->came.has_client) {
+		json_str(j, "ip", str_from(ip, ip_format(&r->came.client, ip)));
+		json_str(j, "ip_source", r->came.client_source);
+		json_str(j, "helo", r->came.helo);
+		json_str(j, "helo_source", r->came.helo_source);
 	}
-	if (r->has_sender) {
-		json_str(j, "sender", r->sender);
-		json_str(j, "sender_source", r->sender_source);
+	if (r->came.has_sender) {
+		json_str(j, "sender", r->came.sender);
+		json_str(j, "sender_source", r->came.sender_source);
 	}
 	json_end(j);
 }
@@ -191,7 +191,7 @@ void auth_json(const struct auth_report *r, struct buf *out)
 	json_object(&j, NULL);
 	put_word(&j, "file", r->file);
 	put_envelope(&j, r);
-	if (r->has_client)
+	if (r->came.has_client)
 		put_rdns(&j, &r->rdns);
 	if (r->has_spf)
 		put_spf(&j, "spf", &r->spf);

@@ -63,27 +63,28 @@ static void put_origin(struct buf *out, const char *label, str text, str source)
 static void put_envelope(struct buf *out, const struct auth_report *r)
 {
 	char ip[IP_TEXT_SIZE];
-	if (!r->has_client) {
+	if (!r->came.has_client) {
 		buf_add(out,
 			STR("client       not known: no --ip, and no Received field names one; "
 			    "without it there is no SPF and no reverse DNS\n"));
 	} else {
-		put_origin(
-			out, "client", str_from(ip, ip_format(&r->client, ip)), r->client_source);
-		put_origin(out, "HELO", r->helo.n ? r->helo : STR("not known"), r->helo_source);
+		put_origin(out, "client", str_from(ip, ip_format(&r->came.client, ip)),
+			r->came.client_source);
+		put_origin(out, "HELO", r->came.helo.n ? r->came.helo : STR("not known"),
+			r->came.helo_source);
 	}
-	if (!r->has_sender)
+	if (!r->came.has_sender)
 		buf_add(out, STR("sender       not known: no --from, and no Return-Path\n"));
 	else
-		put_origin(out, "sender", r->sender.n ? r->sender : STR("<> (a bounce)"),
-			r->sender_source);
+		put_origin(out, "sender", r->came.sender.n ? r->came.sender : STR("<> (a bounce)"),
+			r->came.sender_source);
 }
 
 static void put_rdns(struct buf *out, const struct auth_report *r)
 {
 	put_head(out, "Reverse DNS", rdns_result_name(r->rdns.result), r->rdns.name);
 	put_line(out, "why", r->rdns.why);
-	if (r->helo.n)
+	if (r->came.helo.n)
 		buf_printf(out, "  %-10s %s, syntax: %s%s\n", "HELO",
 			helo_result_name(r->rdns.helo), helo_syntax_name(r->rdns.syntax),
 			r->rdns.helo_is_name ? ", the name of the client" : "");
@@ -297,7 +298,7 @@ static void put_lookups(struct buf *out, const struct auth_report *r)
 void auth_text(const struct auth_report *r, struct buf *out)
 {
 	put_envelope(out, r);
-	if (r->has_client)
+	if (r->came.has_client)
 		put_rdns(out, r);
 	if (r->has_spf)
 		put_spf(out, "SPF", &r->spf);

@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "main/cli.h"
 #include "main/main.h"
-#include "main/resolving.h"
+#include "main/own_roles.h"
 
 #include <idn2.h>
 
@@ -213,10 +213,10 @@ static void print_json(struct dns_verb *v, const struct dns_answer *answer)
 
 /* ── Asking ───────────────────────────────────────────────────────────────────────────────── */
 
-static int ask(struct resolver_asker *asker, void *arg)
+static int ask(struct own_roles *roles, void *arg)
 {
 	struct dns_verb *v = arg;
-	struct dns dns = resolver_dns(asker);
+	struct dns dns = resolver_dns(&roles->asker);
 	struct dns_answer answer;
 	dns_lookup(&dns, v->type, v->name, &v->arena, &answer);
 	(v->json ? print_json : print_text)(v, &answer);
@@ -227,7 +227,7 @@ static int ask(struct resolver_asker *asker, void *arg)
 
 static int run(struct dns_verb *v)
 {
-	int status = resolving(v->config, ask, v);
+	int status = own_roles_run(v->config, false, ask, v);
 	int printed = cli_print(&v->out);
 	return printed == EXIT_DONE ? status : printed;
 }

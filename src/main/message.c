@@ -1,5 +1,7 @@
 #include "main/message.h"
 
+#include "main/cli.h"
+#include "main/input.h"
 #include "main/message_show.h"
 
 #include "mail/mime.h"
@@ -7,38 +9,10 @@
 #include "mail/summary.h"
 #include "mail/transfer.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char usage[] = "usage: postern message show [--json] FILE\n"
 			    "       postern message structure [--json] FILE\n";
-
-/* Maps the file; an empty one gives the empty slice. */
-static int map_file(const char *path, str *out)
-{
-	int fd CLEANUP(close_fd) = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	*out = STR_EMPTY;
-	if (st.st_size == 0)
-		return 0;
-	void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	*out = str_from(p, (size_t)st.st_size);
-	return 0;
-}
-
-static void unmap(str s)
-{
-	if (s.n)
-		munmap((void *)(uintptr_t)s.p, s.n);
-}
 
 /* As a JSON string; bytes above 127 as if they were ISO-8859-1, so that nothing is lost. */
 static void add_json(struct buf *b, str s)
@@ -133,16 +107,13 @@ int main_message(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	str message;
-	int error = map_file(argv[argc - 1], &message);
-	if (error < 0) {
-		fprintf(stderr, "postern message: %s: %s\n", argv[argc - 1], strerror(-error));
-		return 1;
-	}
+	struct input input;
+	if (input_open(argv[argc - 1], &input) != EXIT_DONE)
+		return EXIT_FAILED;
 	if (show)
-		message_show(message, json);
+		message_show(input.text, json);
 	else
-		structure(message, json);
-	unmap(message);
+		structure(input.text, json);
+	input_close(&input);
 	return ferror(stdout) || fflush(stdout) ? 1 : 0;
 }

@@ -6,15 +6,16 @@
  */
 #include "main/scan.h"
 
+#include "antivirus/scanner.h"
 #include "base/json.h"
 #include "filter/judge.h"
 #include "filter/list_health.h"
 #include "filter/list_tasks.h"
 #include "io/task.h"
-#include "main/auth.h"
 #include "main/cli.h"
+#include "main/given.h"
 #include "main/main.h"
-#include "main/resolving.h"
+#include "main/own_roles.h"
 #include "mail/date.h"
 #include "mail/header.h"
 #include "mail/inspect.h"
@@ -31,19 +32,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS_MAX = 256, KEYS = 512, MESSAGE_MAX = SCAN_FILE_MAX };
+enum { WORKERS_MAX = 256, KEYS = 512, MESSAGE_MAX = INPUT_MAX };
 
 struct options {
-	const char *ip, *helo, *from, *to, *jobs, *config;
-	bool json, no_dns;
+	struct given_options given;
+	const char *domain, *jobs, *config;
+	bool json, no_dns, no_antivirus;
 };
 
 struct scan {
 	const struct options *options;
 	const struct config *config;
 	struct scan_items items;
-	_Atomic size_t *next;     /* shared with the workers */
-	struct auth_report given; /* the envelope, as far as the options say */
+	_Atomic size_t *next; /* shared with the workers */
+	struct given given;   /* the envelope, as far as the options say */
 	str domain;
 	int out; /* of a worker */
 };
@@ -82,7 +84,7 @@ static int64_t arrival(const struct scan *s, str header)
 {
 	struct header_field field;
 	struct mail_date date;
-	if (!s->options->ip && header_find(header, STR("Received"), &field)) {
+	if (!s->given.has_client && header_find(header, STR("Received"), &field)) {
 		ptrdiff_t at = str_find_last_char(field.value, ';');
 		if (at >= 0 && date_parse(str_skip(field.value, (size_t)at + 1), &date))
 			return date.seconds;
@@ -100,56 +102,69 @@ static bool send_verdict(const struct scan *s, size_t index, const struct verdic
 /* What a worker keeps. */
 struct worker {
 	struct scan *scan;
-	struct resolver_asker *asker;
+	struct own_roles *roles;
 	struct dkim_keys *keys;
 	struct inspector *inspector;
 	const struct list_access *lists; /* NULL: none is asked */
 };
 
+static struct judge_facts facts_of(const struct scan *s, const struct given *came)
+{
+	return (struct judge_facts){ .id = STR_EMPTY,
+		.door = STR("scan"),
+		.no_client = !came->has_client,
+		.client = came->client,
+		.client_name = STR_EMPTY,
+		.helo = came->helo,
+		.sender = came->sender,
+		.tls = STR_EMPTY,
+		.domain = s->domain };
+}
+
 static bool judge_item(const struct worker *w, size_t index)
 {
 	const struct scan *s = w->scan;
-	struct resolver_asker *asker = w->asker;
+	struct own_roles *roles = w->roles;
 	struct buf text CLEANUP(buf_done) = BUF_INIT(2ULL * MESSAGE_MAX);
 	struct arena a CLEANUP(arena_done) = ARENA_INIT(JUDGE_ARENA_MAX + ENVELOPE_ARENA_MAX);
 	struct envelope_result envelope;
 	struct verdict verdict;
 	if (scan_item_read(&s->items, &s->items.list[index], &text) != EXIT_DONE)
 		return true;
-	struct auth_report trace = s->given;
-	trace.header = str_first(buf_str(&text), header_length(buf_str(&text)));
-	auth_trace(&trace);
-	struct judge_message message = { .facts = { .id = STR_EMPTY,
-						 .door = STR("scan"),
-						 .no_client = !trace.has_client,
-						 .client = trace.client,
-						 .client_name = STR_EMPTY,
-						 .helo = trace.helo,
-						 .sender = trace.sender,
-						 .tls = STR_EMPTY,
-						 .domain = s->domain },
-		.content = buf_str(&text),
-		.received = arrival(s, trace.header),
+	str content = buf_str(&text), header = str_first(content, header_length(content));
+	struct given came = s->given;
+	given_trace(&came, header);
+	struct scan_asker scan_asker = { .t = roles->t,
+		.calls = &roles->antivirus,
+		.id = STR_EMPTY,
+		.content = content,
+		.message = -1,
+		.size = content.n };
+	struct scanner scanner = scanner_over(&scan_asker);
+	struct judge_message message = { .facts = facts_of(s, &came),
+		.content = content,
+		.received = arrival(s, header),
 		.keys = w->keys,
 		.inspector = w->inspector,
-		.lists = w->lists };
-	struct dns dns =
-		s->options->no_dns ? (struct dns){ .lookup = not_asked } : resolver_dns(asker);
-	asker->deadline = task_deadline(asker->t, 2 * s->config->filter.timeout);
+		.lists = w->lists,
+		.scanner = roles->has_antivirus ? &scanner : NULL };
+	struct dns dns = s->options->no_dns ? (struct dns){ .lookup = not_asked }
+					    : resolver_dns(&roles->asker);
+	roles->asker.deadline = task_deadline(roles->t, 2 * s->config->filter.timeout);
 	judge_envelope(s->config, &dns, w->lists, &message.facts, &a, &envelope);
-	judge_message(asker->t, s->config, &dns, &message, &envelope, &a, &verdict);
+	judge_message(roles->t, s->config, &dns, &message, &envelope, &a, &verdict);
 	return send_verdict(s, index, &verdict);
 }
 
-static int work(struct resolver_asker *asker, void *arg)
+static int work(struct own_roles *roles, void *arg)
 {
 	struct scan *s = arg;
 	struct log_sink sink = { .fd = STDERR_FILENO, .level = LOG_LEVEL_WARNING };
 	struct log log = { .sink = &sink };
 	struct err err = { "" };
-	struct list_tasks tasks = { asker->t, asker->calls };
+	struct list_tasks tasks = { roles->t, roles->asker.calls };
 	struct list_access access = { lists_new(&log, NULL), list_asker_over(&tasks) };
-	struct worker w = { s, asker, dkim_keys_new(KEYS), inspector_new(&err),
+	struct worker w = { s, roles, dkim_keys_new(KEYS), inspector_new(&err),
 		s->options->no_dns ? NULL : &access };
 	bool open = true;
 	if (!w.inspector)
@@ -175,7 +190,7 @@ static pid_t start_worker(struct scan *s, int *out_fd)
 	if (pid == 0) {
 		close(ends[0]);
 		s->out = ends[1];
-		_exit(resolving(s->config, work, s));
+		_exit(own_roles_run(s->config, !s->options->no_antivirus, work, s));
 	}
 	close(ends[1]);
 	*out_fd = ends[0];
@@ -327,23 +342,6 @@ static int scan_all(struct scan *s, size_t workers)
 	return status == EXIT_DONE && t.by_action[JUDGE_ACCEPT] < t.n ? EXIT_NO : status;
 }
 
-static int take_envelope(const struct options *o, struct scan *s)
-{
-	struct auth_report *g = &s->given;
-	if (o->ip && !ip_parse(str_from_z(o->ip), &g->client))
-		return cli_error("--ip: \"%s\" is no address", o->ip);
-	*g = (struct auth_report){ .client = g->client,
-		.has_client = o->ip,
-		.helo = o->helo ? str_from_z(o->helo) : STR_EMPTY,
-		.helo_source = o->helo ? STR("as given") : STR_EMPTY,
-		.client_source = STR_EMPTY,
-		.sender = o->from ? str_from_z(o->from) : STR_EMPTY,
-		.has_sender = o->from,
-		.sender_source = STR_EMPTY };
-	s->domain = o->to ? str_from_z(o->to) : STR_EMPTY;
-	return EXIT_DONE;
-}
-
 static int count_workers(const struct options *o, const struct scan *s, size_t *out)
 {
 	uint64_t n = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
@@ -359,8 +357,10 @@ static int run(const struct options *o, int n, char **paths)
 	size_t workers = 1;
 	if (!config)
 		return EXIT_FAILED;
-	struct scan s = { .options = o, .config = config };
-	int status = take_envelope(o, &s);
+	struct scan s = { .options = o,
+		.config = config,
+		.domain = o->domain ? str_from_z(o->domain) : STR_EMPTY };
+	int status = given_take(&o->given, &s.given);
 	for (int i = 0; i < n && status == EXIT_DONE; i++)
 		status = scan_items_add(&s.items, paths[i]);
 	if (status == EXIT_DONE)
@@ -382,25 +382,18 @@ int main_scan(int argc, char **argv)
 {
 	struct options o = { 0 };
 	const struct cli_option options[] = {
-		{ .name = "ip",
-			.placeholder = "ADDRESS",
-			.help = "the client that the messages came from",
-			.value = &o.ip },
-		{ .name = "helo",
-			.placeholder = "NAME",
-			.help = "what it said in HELO or EHLO",
-			.value = &o.helo },
-		{ .name = "from",
-			.placeholder = "SENDER",
-			.help = "the sender of the envelope",
-			.value = &o.from },
+		GIVEN_OPTIONS(o.given),
 		{ .name = "domain",
 			.placeholder = "DOMAIN",
 			.help = "judge by the rules of this one of our domains",
-			.value = &o.to },
+			.value = &o.domain },
 		{ .name = "no-dns",
 			.help = "ask nobody: what depends on the DNS stays open",
 			.flag = &o.no_dns },
+		{ .name = "no-antivirus",
+			.help = "do not have them scanned for viruses, though servers are "
+				"configured",
+			.flag = &o.no_antivirus },
 		{ .name = "jobs",
 			.placeholder = "N",
 			.help = "so many at once; as many as there are CPUs where it is not given",

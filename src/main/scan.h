@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "base/buf.h"
+#include "main/input.h"
 
 /* One message: a stretch of a file. */
 struct scan_item {
@@ -16,10 +16,11 @@ struct scan_item {
 struct scan_items {
 	struct scan_item *list; /* owned */
 	size_t n, room;
-	struct buf input; /* of standard input */
+	struct input input; /* standard input */
+	bool has_input;
 };
 
-enum { SCAN_FILE_MAX = 1 << 30, SCAN_ITEMS_MAX = 100 * 1000 * 1000 };
+enum { SCAN_ITEMS_MAX = 100 * 1000 * 1000 };
 
 /* Adds a file, an mbox, or all that is in a directory and below (without names that begin with a
  * dot, as those of Dovecot's files). EXIT_FAILED, and a message, where it cannot be read. */

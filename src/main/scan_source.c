@@ -4,13 +4,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-enum { READ_SIZE = 256 * 1024, DEPTH_MAX = 32 };
+enum { DEPTH_MAX = 32 };
 
 /* ── What a file holds ────────────────────────────────────────────────────────────────────── */
 
@@ -59,48 +56,7 @@ static int add_text(struct scan_items *s, const char *path, str text)
 	return status;
 }
 
-static int map_file(const char *path, str *out)
-{
-	int fd CLEANUP(close_fd) = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	*out = STR_EMPTY;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return cli_error("cannot read %s: %s", path, strerrordesc_np(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size > SCAN_FILE_MAX)
-		return cli_error("cannot read %s: it is %s", path,
-			S_ISREG(st.st_mode) ? "larger than 1 GiB" : "no file");
-	if (st.st_size == 0)
-		return EXIT_DONE;
-	void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		return cli_error("cannot read %s: %s", path, strerrordesc_np(errno));
-	*out = str_from(p, (size_t)st.st_size);
-	return EXIT_DONE;
-}
-
-static void unmap(str s)
-{
-	if (s.n)
-		munmap((void *)(uintptr_t)s.p, s.n);
-}
-
 /* ── What is found ────────────────────────────────────────────────────────────────────────── */
-
-static int read_input(struct buf *out)
-{
-	*out = BUF_INIT(SCAN_FILE_MAX);
-	for (;;) {
-		char *room = buf_reserve(out, READ_SIZE);
-		if (!room)
-			return cli_error("standard input is larger than 1 GiB");
-		ssize_t n = read(STDIN_FILENO, room, READ_SIZE);
-		if (n < 0 && errno != EINTR)
-			return cli_error("cannot read standard input: %s", strerrordesc_np(errno));
-		if (n == 0)
-			return EXIT_DONE;
-		out->n += n > 0 ? (size_t)n : 0;
-	}
-}
 
 static int add_path(struct scan_items *s, const char *path, unsigned depth);
 
@@ -133,11 +89,12 @@ static int add_path(struct scan_items *s, const char *path, unsigned depth)
 	if (S_ISDIR(st.st_mode))
 		return depth > DEPTH_MAX ? cli_error("%s: too deep", path)
 					 : add_directory(s, path, depth);
-	str text;
-	int status = map_file(path, &text);
-	if (status == EXIT_DONE)
-		status = add_text(s, path, text);
-	unmap(text);
+	struct input file;
+	int status = input_open(path, &file);
+	if (status == EXIT_DONE) {
+		status = add_text(s, path, file.text);
+		input_close(&file);
+	}
 	return status;
 }
 
@@ -145,10 +102,11 @@ int scan_items_add(struct scan_items *s, const char *path)
 {
 	if (strcmp(path, "-") != 0)
 		return add_path(s, path, 0);
-	if (s->input.p)
+	if (s->has_input)
 		return cli_error("standard input can be read only once");
-	int status = read_input(&s->input);
-	return status == EXIT_DONE ? add_text(s, path, buf_str(&s->input)) : status;
+	s->has_input = true;
+	int status = input_open(path, &s->input);
+	return status == EXIT_DONE ? add_text(s, path, s->input.text) : status;
 }
 
 void scan_items_done(struct scan_items *s)
@@ -156,7 +114,7 @@ void scan_items_done(struct scan_items *s)
 	for (size_t i = 0; i < s->n; i++)
 		free(s->list[i].path);
 	free(s->list);
-	buf_done(&s->input);
+	input_close(&s->input);
 }
 
 /* ── One message ──────────────────────────────────────────────────────────────────────────── */
@@ -197,14 +155,13 @@ static str of_mbox(str text)
 
 int scan_item_read(const struct scan_items *s, const struct scan_item *item, struct buf *out)
 {
-	str file = buf_str(&s->input);
-	bool input = strcmp(item->path, "-") == 0;
-	int status = input ? EXIT_DONE : map_file(item->path, &file);
+	struct input file = { .text = STR_EMPTY };
+	bool standard = strcmp(item->path, "-") == 0;
+	int status = standard ? EXIT_DONE : input_open(item->path, &file);
 	if (status != EXIT_DONE)
 		return status;
-	str text = str_first(str_skip(file, item->offset), item->n);
+	str text = str_first(str_skip(standard ? s->input.text : file.text, item->offset), item->n);
 	add_lines(item->mbox ? of_mbox(text) : text, item->mbox, out);
-	if (!input)
-		unmap(file);
+	input_close(&file);
 	return EXIT_DONE;
 }

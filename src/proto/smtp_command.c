@@ -108,6 +108,7 @@ static bool parse_mail(struct parse *p)
 {
 	struct smtp_mail *mail = &p->command->mail;
 	struct smtp_path_options options = { .allow_null = true,
+		.allow_long_local = true,
 		.allow_postmaster = true,
 		.allow_utf8 = (p->options->extensions & SMTP_EXT_SMTPUTF8) != 0 };
 	str path, rest;

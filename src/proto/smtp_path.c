@@ -8,6 +8,7 @@ struct reader {
 	struct arena *arena;
 	struct smtp_path path;
 	struct smtp_syntax *syntax;
+	bool long_local;
 };
 
 static int peek(const struct reader *r)
@@ -28,6 +29,14 @@ static bool fail(struct reader *r, const char *why)
 static bool too_long(struct reader *r, size_t at, const char *why)
 {
 	return smtp_syntax_fail(r->syntax, SMTP_SYNTAX_ADDRESS_LONG, at, why);
+}
+
+/* Quoted, each character may have a backslash before it. */
+static bool local_fits(struct reader *r, size_t from, unsigned factor)
+{
+	if (r->path.local.n <= factor * (r->long_local ? SMTP_PATH_MAX : SMTP_LOCAL_MAX))
+		return true;
+	return too_long(r, from, "the local part is longer than 64 characters");
 }
 
 static bool is_blank(int c)
@@ -104,8 +113,8 @@ static bool read_quoted_string(struct reader *r)
 		return false;
 	r->path.quoted = true;
 	r->path.local = str_from(r->s.p + from + 1, r->at - from - 2);
-	if (r->path.local.n > 2 * SMTP_LOCAL_MAX)
-		return too_long(r, from, "the local part is longer than 64 characters");
+	if (!local_fits(r, from, 2))
+		return false;
 	return escaped ? unescape(r, r->path.local) : true;
 }
 
@@ -114,8 +123,8 @@ static bool read_local(struct reader *r)
 	size_t from = r->at;
 	if (!(peek(r) == '"' ? read_quoted_string(r) : read_dot_string(r)))
 		return false;
-	if (r->path.local.n > SMTP_LOCAL_MAX)
-		return too_long(r, from, "the local part is longer than 64 characters");
+	if (!local_fits(r, from, 1))
+		return false;
 	for (size_t i = 0; i < r->path.local.n; i++)
 		if (strchr("%!@", r->path.local.p[i]))
 			r->path.routed = true;
@@ -252,6 +261,7 @@ bool smtp_path_parse(str s, const struct smtp_path_options *options, struct aren
 	struct smtp_path *out, str *out_rest, struct smtp_syntax *out_syntax)
 {
 	struct reader r = reader_init(s, arena, out_syntax);
+	r.long_local = options->allow_long_local;
 	if (peek(&r) < 0)
 		return fail(&r, "an address is missing; the null sender is written <>");
 	if (!(peek(&r) == '<' ? read_bracketed(&r) : read_unbracketed(&r)))

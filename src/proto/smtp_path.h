@@ -45,6 +45,9 @@ struct smtp_path_options {
 	bool allow_null;
 	bool allow_postmaster;
 	bool allow_utf8;
+	/* As long as the path may be: SRS and VERP make senders that are longer than SMTP_LOCAL_MAX
+	 * (RFC 5321 §4.5.3.1 asks for no limits where there need be none). */
+	bool allow_long_local;
 };
 bool smtp_path_parse(str s, const struct smtp_path_options *options, struct arena *arena,
 	struct smtp_path *out, str *out_rest, struct smtp_syntax *out_syntax) MUST_USE;

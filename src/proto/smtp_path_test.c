@@ -194,6 +194,29 @@ static void test_options(void **state)
 	arena_done(&full);
 }
 
+/* SRS0=…: the whole path counts, not its local part. */
+static void test_long_senders(void **state)
+{
+	static const struct {
+		const char *in;
+		size_t n; /* 0: too long */
+	} rows[] = { { "<" A64 "a@b>", 65 }, { "<\"" A64 "\\ a\"@b>", 66 },
+		{ "<" A64 A64 A64 A32 "@b>", 224 }, { "<" A64 A64 A64 L61 "@b>", 0 },
+		{ "<" A64 A64 A64 A64 "@b>", 0 }, { "<\"" A64 A64 A64 A64 "\"@b>", 0 } };
+	const struct smtp_path_options options = { .allow_long_local = true };
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CLEANUP(arena_done) struct arena arena = ARENA_INIT(4096);
+		struct smtp_path path;
+		struct smtp_syntax syntax;
+		str rest;
+		bool fine = smtp_path_parse(
+			str_from_z(rows[i].in), &options, &arena, &path, &rest, &syntax);
+		assert_int_equal(fine, rows[i].n > 0);
+		assert_int_equal(fine ? path.local.n : syntax.kind,
+			fine ? rows[i].n : SMTP_SYNTAX_ADDRESS_LONG);
+	}
+}
+
 static void test_mailbox(void **state)
 {
 	static const struct {
@@ -253,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_long_senders),
 		cmocka_unit_test(test_mailbox),
 		cmocka_unit_test(test_format_without_domain),
 	};

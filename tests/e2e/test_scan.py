@@ -1,10 +1,13 @@
 """postern scan: the judgement of files is that of the server."""
 import json
+import re
 import subprocess
 
 import pytest
 
-from harness import ALICE, postern, procs
+from harness import ALICE, clamd, corpus, postern, procs
+
+SAMPLE = 60
 
 LETTER = (b"From: PayPal Service <a@stranger.test>\r\nTo: alice@example.test\r\nSubject: Re: your account\r\n"
           b"Date: Tue, 14 Nov 2023 22:00:00 +0000\r\nMessage-ID: <1@stranger.test>\r\nMIME-Version: 1.0\r\n"
@@ -27,8 +30,10 @@ def records(*words, stdin=b""):
 
 def judged(record):
     """What must not depend on the way by which the message came."""
-    return {"findings": record["findings"], "score": record["score"], "action": record["action"],
-            "size": record["size"], "thresholds": record["thresholds"]}
+    virus = record.get("virus", {}) | {"ms": 0, "cached": False}
+    virus.pop("server", None)  # who is not asked again is not named
+    return {"virus": virus} | {key: record.get(key) for key in (
+        "findings", "score", "action", "why", "reply", "size", "thresholds", "auth", "subject", "from", "message_id")}
 
 
 def test_each_way_gives_the_same(make_server, tmp_path):
@@ -36,9 +41,7 @@ def test_each_way_gives_the_same(make_server, tmp_path):
     with server.smtp() as client:
         client.ehlo("client.remote.test")
         id = client.send_message("sender@remote.test", [ALICE], LETTER)
-    by_smtp = procs.wait_until(
-        lambda: (done := server.verb("why", id, "--json", check=False)).returncode == 0 and json.loads(done.stdout),
-        20, "the record")
+    by_smtp = written(server, id)
     assert by_smtp["action"] == "junk" and "LINK_ELSEWHERE" in str(by_smtp["findings"])
     (tmp_path / "letter.eml").write_bytes(LETTER)
     (tmp_path / "unix.eml").write_bytes(LETTER.replace(b"\r\n", b"\n"))
@@ -52,6 +55,92 @@ def test_each_way_gives_the_same(make_server, tmp_path):
         assert len(found) == (2 if b"\nFrom b" in (stdin or words[0].read_bytes()) else 1)
         for record in found:
             assert judged(record) == judged(by_smtp), words
+
+
+def written(server, id):
+    return procs.wait_until(
+        lambda: (done := server.verb("why", id, "--json", check=False)).returncode == 0 and json.loads(done.stdout),
+        20, "the record")
+
+
+@pytest.fixture(scope="module")
+def scanner():
+    with clamd.Fake() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def judged_by_smtp(shared_server, scanner, material):
+    """Real mail of all kinds: what the server found in each, by its number; and the messages."""
+    shared_server.configure({"filter": {"enabled": True}, "smtp": {"max_message_size": "50M", "max_errors": 1000},
+                             "antivirus": {"servers": [scanner.endpoint]}})
+    shared_server.stop()
+    shared_server.start()
+    messages = [corpus.normalized(path.read_bytes()) for path in corpus.messages(material, SAMPLE)]
+    messages += [LETTER, GTUBE, LETTER + clamd.VIRUS + b"\r\n", b"Subject: \r\n\r\nFrom me\r\n>From him\r\n"]
+    ids = []
+    with shared_server.smtp() as client:
+        client.ehlo("client.remote.test")
+        for message in messages:
+            client.envelope("sender@remote.test", [ALICE])
+            ids.append(client.data(message).text.rstrip(")")[-10:])
+    return messages, [judged(written(shared_server, id)) for id in ids]
+
+
+def unix(message):
+    return message.replace(b"\r\n", b"\n")
+
+
+def in_mbox(message, end):
+    lines = re.sub(rb"^(>*From )", rb">\1", unix(message), flags=re.M).replace(b"\n", end)
+    return b"From a@b Mon Jan  1 00:00:00 2024" + end + lines + end
+
+
+def write(directory, messages, form):
+    """In one of the forms; the word for the command line, what its standard input is, and under which name each is."""
+    names = [f"{n:05d}" for n in range(len(messages))]
+    if form.startswith("mbox"):
+        end = b"\r\n" if "CRLF" in form else b"\n"
+        content = b"".join(in_mbox(message, end) for message in messages)
+        (directory / "mbox").write_bytes(content)
+        word, names = directory / "mbox", [f"{directory}/mbox:{n + 1}" for n in range(len(messages))]
+        return ("-", content, [f"-:{n + 1}" for n in range(len(messages))]) if "input" in form else (word, b"", names)
+    for name, message in zip(names, messages):
+        (directory / name).write_bytes(unix(message) if "LF" == form else message)
+    return directory, b"", [f"{directory}/{name}" for name in names]
+
+
+@pytest.mark.parametrize("form", ["LF", "CRLF", "mbox", "mbox of CRLF", "mbox as input"])
+def test_a_corpus_each_way(shared_server, judged_by_smtp, tmp_path, form):
+    messages, wanted = judged_by_smtp
+    word, stdin, names = write(tmp_path, messages, form)
+    found = {record["file"]: judged(record)
+             for record in records(word, *ENVELOPE, "--config", shared_server.config, stdin=stdin)}
+    assert sorted(found) == sorted(names)
+    assert [name for name, by_smtp in zip(names, wanted) if found[name] != by_smtp] == []
+    assert {by_smtp["virus"].get("result") for by_smtp in wanted} == {"clean", "infected"}
+
+
+def test_single_messages_as_input(shared_server, judged_by_smtp):
+    messages, wanted = judged_by_smtp
+    for message, by_smtp in list(zip(messages, wanted))[-20:]:
+        (record,) = records("-", *ENVELOPE, "--config", shared_server.config, stdin=unix(message))
+        assert record["file"] == "-" and judged(record) == by_smtp
+
+
+def test_antivirus(shared_server, judged_by_smtp, scanner, tmp_path):
+    """As configured, or not; a server that is down is no reason to fail."""
+    (tmp_path / "a").write_bytes(LETTER + clamd.VIRUS + b"\r\n")
+    words = tmp_path / "a", "--no-dns", "--config", shared_server.config
+
+    def viruses(*more):
+        (record,) = records(*words, *more)
+        return record.get("virus", {}).get("result"), [f["name"] for f in record["findings"] if "VIRUS" in f["name"]]
+    assert viruses() == ("infected", ["VIRUS_INFECTED"])
+    assert viruses("--no-antivirus") == (None, [])
+    scanner.stop()
+    assert viruses() == ("failed", ["VIRUS_FAILED"])
+    scanner.start()
 
 
 @pytest.fixture

@@ -32,3 +32,32 @@ def without_trace(stored, sent):
         return None
     added = stored[:len(stored) - len(sent)]
     return sent if re.fullmatch(rb"(?:%s)*" % TRACE.pattern, added, re.I) else None
+
+
+# ── What the server adds, and what it cuts out ──
+
+RESULTS = re.compile(rb"Authentication-Results:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
+VERDICT = re.compile(rb"^X-(?:Spam|Virus)-[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", re.I | re.M)
+SPAM = re.compile(rb"^X-Spam-[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", re.I | re.M)
+# Results that name nobody who found them: a reader would take them for ours, so they are cut out.
+NOBODYS = re.compile(rb"^Authentication-Results:[ \t\r\n]*\w+=[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", re.I | re.M)
+
+
+def as_kept(message):
+    """What is kept of a message that is sent: without the fields that only a filter of ours may write."""
+    header, blank, body = message.partition(b"\r\n\r\n")
+    return SPAM.sub(b"", NOBODYS.sub(b"", header + b"\r\n")) + blank[2:] + body
+
+
+def without_our_fields(message, sender):
+    """Less the fields that Postern puts in front: Return-Path, its own Received, what it found."""
+    fields = TRACE.match(message)
+    assert fields and message.startswith(b"Return-Path: <%s>\r\n" % sender.encode()), message[:300]
+    second = TRACE.match(message, fields.end())
+    assert second and b"by mx.example.test" in second.group(0), message[:300]
+    third = RESULTS.match(message, second.end())
+    assert third and third.group(0).startswith(b"Authentication-Results: mx.example.test;"), message[:600]
+    at = third.end()
+    while fourth := VERDICT.match(message, at):
+        at = fourth.end()
+    return message[at:]

@@ -3,7 +3,8 @@
     with Nsd({"example.net": '@ MX 10 mx\\nmx A 192.0.2.1'}, signed=["example.net"]) as nsd:
         server = make_server(settings=nsd.settings())
 
-A zone's text is that of a zone file; SOA, NS and $TTL are there already. Zones are signed (NSEC, ECDSA),
+A zone's text is that of a zone file; SOA, NS and $TTL are there already; with a zone ".", nothing exists but
+what stands somewhere. Zones are signed (NSEC, ECDSA),
 or bogus (signed with another key than the trust anchor), or broken (nsd has no data: SERVFAIL), or none
 of that: insecure. What is in none of the zones is refused, which is a temporary error as well."""
 import os
@@ -49,7 +50,7 @@ class Nsd:
         """For make_server(): everything is asked of this server."""
         return {"resolver": {
             "forward": [self.address],
-            "stub": [f"{zone} {self.address}" for zone in [*self.zones, *self.broken]],
+            "stub": [f"{zone} {self.address}" for zone in [*self.zones, *self.broken] if zone != "."],
             "trust_anchor": str(self.anchors),
         } | more}
 
@@ -126,7 +127,7 @@ class Nsd:
 
     def _serial(self, zone):
         """Of the SOA record that it has now; None without an answer."""
-        name = b"".join(bytes([len(label)]) + label.encode() for label in zone.split(".")) + b"\0"
+        name = b"".join(bytes([len(label)]) + label.encode() for label in zone.split(".") if label) + b"\0"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(1)
             s.connect(("127.0.0.1", self.port))
@@ -148,16 +149,16 @@ class Nsd:
             f'  zonelistfile: "{d}/list"', f'  xfrdfile: "{d}/xfrd"', '  database: ""',
             "  rrl-ratelimit: 0", "  tcp-count: 500", "remote-control:", "  control-enable: no"]
         for zone in [*self.zones, *self.broken]:
-            lines += ["zone:", f'  name: "{zone}"', f'  zonefile: "{zone}.zone"']
+            lines += ["zone:", f'  name: "{zone}"', f'  zonefile: "zone-{zone}.zone"']
         return "\n".join(lines) + "\n"
 
     def _write(self, zone):
-        path = self.directory / f"{zone}.plain"
+        path = self.directory / f"zone-{zone}.plain"
         path.write_text(
-            f"$ORIGIN {zone}.\n$TTL 300\n"
+            f"$ORIGIN {zone.rstrip('.')}.\n$TTL 300\n"
             f"@ SOA ns hostmaster {self.serial} {' '.join(map(str, TIMES))}\n@ NS ns\nns A 127.0.0.1\n"
             f"{self.zones[zone]}\n")
-        served = self.directory / f"{zone}.zone"
+        served = self.directory / f"zone-{zone}.zone"
         if zone in self.signed or zone in self.bogus:
             subprocess.run([program("ldns-signzone"), "-f", served, path, self._key(zone)], check=True,
                            capture_output=True, cwd=self.directory)

@@ -93,7 +93,7 @@ def same(mine, python):
 
 @pytest.fixture(scope="module", autouse=True)
 def verb():
-    done = subprocess.run([BINARY, "message", "structure", "/dev/null"], capture_output=True)
+    done = subprocess.run([BINARY, "message", "structure", "-"], stdin=subprocess.DEVNULL, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
 
 
