@@ -217,7 +217,7 @@ bool cli_duration(const char *text, int64_t *out_seconds)
 	static const struct {
 		char unit;
 		int64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
 	str s = str_from_z(text);
 	uint64_t value;
 	for (size_t i = 0; s.n && i < ARRAY_LEN(units); i++) {

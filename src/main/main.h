@@ -7,6 +7,8 @@
 
 int main_account(int argc, char **argv);
 int main_alias(int argc, char **argv);
+int main_allow(int argc, char **argv);
+int main_block(int argc, char **argv);
 int main_scan(int argc, char **argv);
 int main_auth(int argc, char **argv);
 int main_check(int argc, char **argv);
