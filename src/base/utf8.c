@@ -56,6 +56,18 @@ bool utf8_valid(str s)
 	return true;
 }
 
+bool utf8_is_unseen(uint32_t c)
+{
+	return c == 0xad || c == 0x34f || c == 0x61c || c == 0x180e ||
+	       (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xe0000 && c <= 0xe0fff);
+}
+
+bool utf8_is_control(uint32_t c)
+{
+	return c < ' ' || (c >= 0x7f && c < 0xa0);
+}
+
 void utf8_encode(struct buf *b, uint32_t c)
 {
 	if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))

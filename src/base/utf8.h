@@ -20,5 +20,12 @@ static inline bool ascii_only(str s)
  * truncated input returns 0. */
 size_t utf8_decode(str s, uint32_t *out);
 
+/* Characters that nobody sees: of no width, or such that turn the direction of writing. Not the
+ * variation selectors below U+FE10: emoji have them. */
+bool utf8_is_unseen(uint32_t c);
+
+/* C0, DEL and C1. */
+bool utf8_is_control(uint32_t c);
+
 /* Appends the character; U+FFFD in place of a surrogate or anything beyond U+10FFFF. */
 void utf8_encode(struct buf *b, uint32_t c);

@@ -95,6 +95,18 @@ static void where_ascii_ends(void **state)
 	}
 }
 
+static void test_unseen(void **state)
+{
+	static const uint32_t unseen[] = { 0xad, 0x200b, 0x200d, 0x202e, 0x2066, 0xfeff, 0xe0041 };
+	static const uint32_t seen[] = { ' ', 'a', 0xa0, 0xae, 0x200a, 0x2010, 0xfe0f, 0x1f600 };
+	for (size_t i = 0; i < ARRAY_LEN(unseen); i++)
+		assert_true(utf8_is_unseen(unseen[i]) && !utf8_is_control(unseen[i]));
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++)
+		assert_false(utf8_is_unseen(seen[i]) || utf8_is_control(seen[i]));
+	assert_true(utf8_is_control(0) && utf8_is_control('\n') && utf8_is_control(0x7f) &&
+		    utf8_is_control(0x9f));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +114,7 @@ int main(void)
 		cmocka_unit_test(only_what_the_standard_allows),
 		cmocka_unit_test(whole_strings),
 		cmocka_unit_test(where_ascii_ends),
+		cmocka_unit_test(test_unseen),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,12 +17,11 @@ static const struct {
 #undef BRAND
 };
 
-/* Where anybody gets a mailbox. */
-static const char *const free_mail[] = { "gmail.com", "googlemail.com", "outlook.com",
-	"hotmail.com", "live.com", "yahoo.com", "yahoo.co.jp", "aol.com", "gmx.de", "gmx.net",
-	"gmx.com", "web.de", "mail.ru", "yandex.ru", "yandex.com", "qq.com", "163.com", "126.com",
-	"proton.me", "protonmail.com", "icloud.com", "zoho.com", "mail.com", "freenet.de",
-	"t-online.de", "orange.fr", "laposte.net", "libero.it", "seznam.cz", "wp.pl", "o2.pl" };
+static const char *const free_mail[] = {
+#define FREE_MAIL(domain) domain,
+#include "rules/free_mail.def"
+#undef FREE_MAIL
+};
 
 static bool is_free(str domain)
 {

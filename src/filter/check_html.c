@@ -145,11 +145,6 @@ static void by_alternative(struct judgement *j)
 
 /* ── Characters between letters ───────────────────────────────────────────────────────────── */
 
-static bool is_unseen(uint32_t c)
-{
-	return c == 0xad || c == 0x200b || c == 0x2060 || c == 0xfeff || c == 0x180e;
-}
-
 /* Preview texts are padded with them, but not inside of words. */
 static size_t count_in_words(str text)
 {
@@ -160,7 +155,7 @@ static size_t count_in_words(str text)
 		size_t n = utf8_decode(text, &c);
 		if (n == 0)
 			break;
-		if (is_unseen(c)) {
+		if (utf8_is_unseen(c)) {
 			unseen = before && ascii_is_alpha((char)(before < 0x80 ? before : 0));
 		} else {
 			found += unseen && c < 0x80 && ascii_is_alpha((char)c);

@@ -6,10 +6,11 @@
 #include "mail/uri_host.h"
 #include "mailauth/domain.h"
 
-static const char *const shorteners[] = { "bit.ly", "tinyurl.com", "t.co", "goo.gl", "ow.ly",
-	"is.gd", "buff.ly", "cutt.ly", "rebrand.ly", "rb.gy", "t.ly", "shorturl.at", "tiny.cc",
-	"bl.ink", "v.gd", "s.id", "lnkd.in", "qrco.de", "urlz.fr", "u.to", "clck.ru", "surl.li",
-	"t2m.io", "soo.gd", "adf.ly", "shorte.st", "short.gy", "shrtco.de", "1drv.ms", "dub.sh" };
+static const char *const shorteners[] = {
+#define SHORTENER(host) host,
+#include "rules/shorteners.def"
+#undef SHORTENER
+};
 
 static bool is_followed(const struct uri_found *f)
 {

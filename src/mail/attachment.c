@@ -27,12 +27,6 @@ static bool is_override(uint32_t c)
 	       c == 0x200f;
 }
 
-static bool is_unseen(uint32_t c)
-{
-	return c < ' ' || c == 127 || c == 0xad || (c >= 0x200b && c <= 0x200d) || c == 0x2060 ||
-	       c == 0xfeff || (c >= 0x80 && c < 0xa0);
-}
-
 static void add_seen(struct buf *out, str s, uint32_t *flags)
 {
 	while (s.n) {
@@ -42,7 +36,7 @@ static void add_seen(struct buf *out, str s, uint32_t *flags)
 			utf8_encode(out, 0xfffd);
 		else if (is_override(c))
 			*flags |= ATTACHMENT_OVERRIDE;
-		else if (is_unseen(c))
+		else if (utf8_is_unseen(c) || utf8_is_control(c))
 			*flags |= ATTACHMENT_INVISIBLE;
 		else
 			buf_add(out, str_first(s, n));

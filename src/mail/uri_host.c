@@ -6,14 +6,6 @@
 #include <stdio.h>
 #include <unicode/uidna.h>
 
-static bool is_unseen(uint32_t c)
-{
-	return c == 0xad || c == 0x34f || c == 0x61c || c == 0x180e ||
-	       (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
-	       (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfe00 && c <= 0xfe0f) ||
-	       (c >= 0xe0000 && c <= 0xe007f);
-}
-
 void uri_unmask(struct buf *out, str s, uint32_t *flags)
 {
 	while (s.n) {
@@ -21,7 +13,7 @@ void uri_unmask(struct buf *out, str s, uint32_t *flags)
 		size_t n = (unsigned char)s.p[0] < 0x80 ? 0 : utf8_decode(s, &c);
 		if (n == 0) {
 			buf_add_char(out, s.p[0]);
-		} else if (is_unseen(c)) {
+		} else if (utf8_is_unseen(c) || (c >= 0xfe00 && c <= 0xfe0f)) {
 			*flags |= URI_INVISIBLE;
 		} else if (c == 0x3002 || c == 0xff61 || (c >= 0xff01 && c <= 0xff5e)) {
 			*flags |= URI_FULLWIDTH;

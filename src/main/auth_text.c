@@ -18,10 +18,8 @@ static void put_text(struct buf *out, str s)
 	while (s.n) {
 		uint32_t c = (unsigned char)s.p[0];
 		size_t n = c < 128 ? 1 : utf8_decode(s, &c);
-		/* C1 controls, and what changes the direction of text. */
-		bool plain = n && c >= ' ' && c != 127 && !(c >= 0x80 && c < 0xa0) &&
-			     !(c >= 0x200b && c <= 0x200f) && !(c >= 0x2028 && c <= 0x202e) &&
-			     !(c >= 0x2066 && c <= 0x2069);
+		bool plain = n && !utf8_is_control(c) && !utf8_is_unseen(c) && c != 0x2028 &&
+			     c != 0x2029;
 		if (plain)
 			buf_add(out, str_first(s, n));
 		else if (c != '\r' && c != '\n')

@@ -61,10 +61,8 @@ static int64_t integer_of(const json_t *object, const char *key)
 /* Control characters, and those that turn the direction of text or cannot be seen. */
 static bool harmful(uint32_t c)
 {
-	return c < 32 || (c >= 127 && c < 160) || c == 0xad || c == 0x61c ||
-	       (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-	       (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
-	       (c >= 0xe0000 && c <= 0xe0fff);
+	return utf8_is_control(c) || utf8_is_unseen(c) || c == 0x2028 || c == 0x2029 ||
+	       (c >= 0xfff9 && c <= 0xfffb);
 }
 
 void why_text(struct buf *out, str s, size_t max)

@@ -168,14 +168,21 @@ static struct smtp_reply refusal(struct smtpd_session *s)
 	return (struct smtp_reply){ 0 };
 }
 
-static struct smtp_reply not_now(struct smtpd_session *s, int rc)
+/* The record has the reply without the id. */
+static struct smtp_reply not_now_for(int rc)
 {
-	log_error(&s->transaction.log, "could not take a message for now",
-		F_Z("error", strerrordesc_np(-rc)));
 	if (rc == -ENOSPC || rc == -EDQUOT)
 		return smtp_reply(
 			452, 4, 3, 1, STR("No space left for this message, try again later"));
 	return smtp_reply(451, 4, 3, 0, STR("Cannot store this message now, try again later"));
+}
+
+static struct smtp_reply not_now(struct smtpd_session *s, int rc)
+{
+	log_error(&s->transaction.log, "could not take a message for now",
+		F_Z("error", strerrordesc_np(-rc)));
+	struct smtp_reply reply = not_now_for(rc);
+	return smtpd_with_id(s, &reply);
 }
 
 /* ── The end of the message ───────────────────────────────────────────────────────────────── */
@@ -221,14 +228,17 @@ static struct smtp_reply conclude(struct smtpd_session *s, int rc, const struct 
 	smtpd_count_message(s, taken ? 250 : 451);
 	if (taken)
 		log_accepted(s);
-	struct smtp_reply reply = { 0 }, yes = accepted(s);
+	struct smtp_reply reply = { 0 }, no = { 0 }, yes = accepted(s);
 	if (s->protocol == SMTPD_SMTP) {
 		rc = rc < 0 ? rc : worst_result(results);
 		return rc < 0 ? not_now(s, rc) : yes;
 	}
+	int told = 0; /* what `no` is for: the same for many */
 	for (struct smtpd_recipient *r = x->recipients; r; r = r->next) {
 		int own = rc < 0 ? rc : recipient_result(x, r, results);
-		reply = own < 0 ? not_now(s, own) : yes;
+		if (own < 0 && own != told)
+			no = not_now(s, told = own);
+		reply = own < 0 ? no : yes;
 		if (r->next)
 			smtpd_put_reply(s, &reply);
 	}
@@ -248,10 +258,10 @@ static struct smtp_reply store(
 {
 	struct ipc_u64s results = { 0 };
 	int rc = commit(s, verdict, a, &results);
-	struct smtp_reply reply = conclude(s, rc, &results);
+	struct smtp_reply no = not_now_for(rc);
 	if (rc < 0)
-		smtpd_record_refused(s, &reply);
-	return reply;
+		smtpd_record_refused(s, &no);
+	return conclude(s, rc, &results);
 }
 
 static struct smtp_reply judge_and_store(struct smtpd_session *s, struct arena *a)
@@ -259,8 +269,14 @@ static struct smtp_reply judge_and_store(struct smtpd_session *s, struct arena *
 	struct filter_judge_reply verdict = { 0 };
 	int flushed = incoming_flush(&s->transaction.incoming);
 	int rc = flushed < 0 ? flushed : smtpd_judge(s, a, &verdict);
+	if (flushed < 0) {
+		struct smtp_reply no = not_now_for(rc);
+		smtpd_count_message(s, no.code);
+		smtpd_record_refused(s, &no);
+		return not_now(s, rc);
+	}
 	if (rc < 0) {
-		struct smtp_reply reply = flushed < 0 ? not_now(s, rc) : smtpd_unjudged(s, rc);
+		struct smtp_reply reply = smtpd_unjudged(s, rc);
 		smtpd_count_message(s, reply.code);
 		smtpd_record_refused(s, &reply);
 		return smtpd_with_id(s, &reply);

@@ -108,7 +108,9 @@ static void answer(struct smtpd_session *s, str line)
 	if (command.verb == SMTP_VERB_NOT_SMTP)
 		s->over = true;
 	if (!smtp_reply_is_success(&reply)) {
-		s->errors++;
+		/* What cannot be done now is not the client's error: nor is one recipient too many.
+		 */
+		s->errors += !smtp_reply_is_temporary(&reply);
 		log_refusal(s, &command, &reply);
 	}
 	if (reply.code)

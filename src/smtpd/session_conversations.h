@@ -17,7 +17,7 @@
 #define GO "354 End with a line that has only a dot\r\n"
 #define ACCEPTED "250 2.0.0 Ok: accepted as ID\r\n"
 #define OK "250 2.0.0 Ok\r\n"
-#define NOT_NOW "451 4.3.0 Cannot store this message now, try again later\r\n"
+#define NOT_NOW "451 4.3.0 Cannot store this message now, try again later (ID)\r\n"
 
 struct step {
 	const char *say, *told;
@@ -338,8 +338,8 @@ static const struct conversation conversations[] = {
 		{ { "", GREETING }, { "EHLO client.test\r\n", EHLO },
 			{ "MAIL FROM:<a@away.test>\r\n", SENDER },
 			{ "RCPT TO:<both@here.test>\r\n", RECIPIENT }, { "DATA\r\n", GO },
-			{ "x\r\n.\r\n",
-				"452 4.3.1 No space left for this message, try again later\r\n" },
+			{ "x\r\n.\r\n", "452 4.3.1 No space left for this message, try again later "
+					"(ID)\r\n" },
 			{ "QUIT\r\n", BYE } },
 		"1 2\nx\r\n", second_destination_fails },
 	{ "LMTP: a reply for each recipient", SMTPD_LMTP,
@@ -352,15 +352,14 @@ static const struct conversation conversations[] = {
 			{ "RCPT TO:<bob@here.test>\r\n", RECIPIENT },
 			{ "RCPT TO:<nobody@here.test>\r\n", NULL },
 			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT }, { "DATA\r\n", GO },
-			{ "x\r\n.\r\n",
-				ACCEPTED "452 4.3.1 No space left for this message, try again "
-					 "later\r\n" ACCEPTED },
+			{ "x\r\n.\r\n", ACCEPTED "452 4.3.1 No space left for this message, try "
+						 "again later (ID)\r\n" ACCEPTED },
 			{ "MAIL FROM:<a@away.test>\r\n", SENDER },
 			{ "RCPT TO:<both@here.test>\r\n", RECIPIENT },
 			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT },
 			{ "BDAT 2\r\nx\r", "250 2.0.0 2 bytes taken\r\n" },
 			{ "BDAT 1 LAST\r\n\n", "452 4.3.1 No space left for this message, try "
-					       "again later\r\n" ACCEPTED },
+					       "again later (ID)\r\n" ACCEPTED },
 			{ "QUIT\r\n", BYE } },
 		"1 2\nx\r\n1 2\nx\r\n", second_destination_fails },
 	{ "LMTP: a refusal for each recipient", SMTPD_LMTP,

@@ -120,6 +120,26 @@ static void long_lines_are_errors_too(void **state)
 	assert_int_equal(count(s, "421 4.7.0 mx.here.test: too many errors"), 1);
 }
 
+/* Commands that are refused for good end a session; what cannot be done now does not. */
+static void our_own_failures_are_no_errors(void **state)
+{
+	struct scene *s = *state;
+	say(s, "EHLO client.test\r\nMAIL FROM:<a@away.test>\r\n");
+	for (unsigned i = 0; i < 40; i++)
+		say(s, "RCPT TO:<broken@here.test>\r\n");
+	say(s, "NOOP\r\n");
+	run(s);
+	assert_int_equal(count(s, "\r\n451 4.3.5 "), 40);
+	assert_int_equal(count(s, "\r\n421 "), 0);
+	buf_clear(&s->input);
+	say(s, "EHLO client.test\r\nMAIL FROM:<a@away.test>\r\n");
+	for (unsigned i = 0; i < 40; i++)
+		say(s, "RCPT TO:<nobody@here.test>\r\n");
+	run(s);
+	assert_int_equal(count(s, "\r\n550 5.1.1 "), s->w.config.smtp.max_errors);
+	assert_int_equal(count(s, "421 4.7.0 mx.here.test: too many errors"), 1);
+}
+
 /* ── Time ─────────────────────────────────────────────────────────────────────────────────── */
 
 static void a_silent_client_is_let_go(void **state)
@@ -369,6 +389,7 @@ int main(void)
 		scene_test(a_long_line_is_passed_over),
 		scene_test(a_line_without_end_ends_the_session),
 		scene_test(long_lines_are_errors_too),
+		scene_test(our_own_failures_are_no_errors),
 		scene_test(a_silent_client_is_let_go),
 		scene_test(a_message_that_does_not_go_on),
 		scene_test(lmtp_answers_for_a_thousand),

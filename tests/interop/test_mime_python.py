@@ -186,7 +186,7 @@ def python_name(part):
     if name is None:
         return None
     name = str(email.header.make_header(email.header.decode_header(name)))
-    name = re.sub(r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]", "", name)
+    name = re.sub(r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", "", name)
     return re.split(r"[/\\]", name.strip(" \t\r\n").rstrip(". "))[-1]
 
 
