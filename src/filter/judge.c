@@ -13,7 +13,8 @@
  * check.h. */
 static const struct check *const checks[] = {
 	&check_results, &check_client, &check_spf, &check_dkim, &check_arc, &check_dmarc,
-	&check_allow, &check_attachment, /* the lists are asked about what documents lead to */
+	&check_allow, &check_local,
+	&check_attachment, /* the lists are asked about what documents lead to */
 	&check_lists, &check_header, &check_author, &check_bulk, &check_uri, &check_html,
 	&check_mime, &check_pattern, &check_virus, /* what it waits for would be lost for the DNS */
 };
@@ -111,6 +112,7 @@ void judge_envelope(const struct config *config, const struct dns *dns,
 	struct list_batch batch;
 	if (facts->no_client) {
 		without_client(out);
+		local_ask(facts, a, out);
 		return;
 	}
 	list_batch_init(&batch, lists, config, &scratch);
@@ -143,6 +145,7 @@ void judge_envelope(const struct config *config, const struct dns *dns,
 	}
 	out->took[1] = clock_monotonic() - started - out->took[0];
 	out->dns_failed = timed.failed;
+	local_ask(facts, a, out);
 	started = clock_monotonic();
 	list_batch_finish(&batch, a, &out->lists);
 	out->took[2] = clock_monotonic() - started;
@@ -262,7 +265,7 @@ static void run_report(struct judgement *j)
 }
 
 /* What outlives the judgement. */
-static void keep(struct judgement *j, struct arena *a, struct verdict *out)
+static void keep(struct judgement *j, str spam_fields, struct arena *a, struct verdict *out)
 {
 	struct auth_span *cuts = arena_array(a, struct auth_span, j->cut_count + 1);
 	if (j->cut_count && !j->cut_too_far) {
@@ -275,7 +278,8 @@ static void keep(struct judgement *j, struct arena *a, struct verdict *out)
 	const struct rdns_outcome *r = &j->envelope->rdns;
 	out->client_name = r->result == RDNS_PASS ? arena_str(a, r->name) : STR_EMPTY;
 	out->findings = findings_main(&j->findings, 6, a);
-	out->fields = judgement_fields(j, out, a);
+	str fields = judgement_fields(j, a);
+	out->fields = out->own_count ? fields : arena_join(a, fields, spam_fields);
 }
 
 void judge_message(struct task *t, const struct config *config, const struct dns *dns,
@@ -312,11 +316,9 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 	run_end(&j, took);
 	j.dns_failed = timed.failed;
 	run_report(&j);
-	*out = (struct verdict){
-		.action = JUDGE_ACCEPT, .why = STR_EMPTY, .reply = { .text = STR_EMPTY }
-	};
-	judgement_decide(&j, out);
-	keep(&j, a, out);
-	out->record = judgement_record(&j, out, checks, took, ARRAY_LEN(checks), a);
+	struct audiences audiences;
+	judgement_decide_all(&j, a, &audiences, out);
+	keep(&j, audiences.list[0].fields, a, out);
+	out->record = judgement_record(&j, out, &audiences, checks, took, ARRAY_LEN(checks), a);
 	mail_done(&j.mail);
 }
