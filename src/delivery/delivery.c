@@ -264,21 +264,41 @@ static int enqueue(struct delivery *d, uint64_t account, struct pending *p)
 
 /* ── The calls ────────────────────────────────────────────────────────────────────────────── */
 
-/* prefix: the trace fields, and behind them the message, if that came in the request itself. */
+/* What stands before the message for each account: the trace fields with its own behind them. */
+static str *heads_of(const struct delivery_commit_request *in, struct arena *a)
+{
+	str *heads = arena_array(a, str, in->own_fields.n + 1);
+	for (size_t i = 0; i < in->own_fields.n; i++)
+		heads[i] = arena_join(a, in->trace, in->own_fields.v[i]);
+	return heads;
+}
+
+/* prefix: what is the same for all, with the message, if that came in the request itself. */
 static struct account_delivery delivery_of(
-	const struct delivery_commit_request *in, str prefix, size_t i)
+	const struct delivery_commit_request *in, const str *heads, str prefix, size_t i)
 {
 	return (struct account_delivery){
-		.special_use = in->junk ? SPECIAL_USE_JUNK : SPECIAL_USE_NONE,
+		.special_use = in->junk.n && in->junk.v[i] ? SPECIAL_USE_JUNK : SPECIAL_USE_NONE,
 		.name = in->details.v[i],
 		.or_inbox = true,
 		.internaldate = in->received,
+		.head = in->own.n ? heads[in->own.v[i]] : STR_EMPTY,
 		.prefix = prefix,
 		.fd = in->message,
 		.body_offset = in->offset,
 		.body_size = in->message < 0 ? 0 : in->size,
 		.summary = { in->envelope, in->body, in->bodystructure, in->date },
 	};
+}
+
+static bool own_is_right(const struct delivery_commit_request *in)
+{
+	if (in->own.n != (in->own_fields.n ? in->accounts.n : 0))
+		return false;
+	for (size_t i = 0; i < in->own.n; i++)
+		if (in->own.v[i] >= in->own_fields.n)
+			return false;
+	return true;
 }
 
 static void keep_record(struct delivery *d, str record, const struct ipc_u64s *accounts,
@@ -329,14 +349,17 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 {
 	struct delivery *d = self;
 	size_t n = in->accounts.n;
-	if ((in->message < 0 && in->content.n != in->size) || n == 0 || in->details.n != n)
+	if ((in->message < 0 && in->content.n != in->size) || n == 0 || in->details.n != n ||
+		(in->junk.n && in->junk.n != n) || !own_is_right(in))
 		return -EINVAL;
-	str prefix = arena_join(a, in->trace, in->content);
+	str body = in->front.n ? arena_join(a, in->front, in->content) : in->content;
+	str prefix = in->own.n ? body : arena_join(a, in->trace, body);
+	const str *heads = heads_of(in, a);
 	struct commit c = { .task = t, .left = n };
 	struct pending *pending = arena_array(a, struct pending, n);
 	for (size_t i = 0; i < n; i++) {
 		pending[i] = (struct pending){
-			.delivery = delivery_of(in, prefix, i), .id = in->id, .commit = &c
+			.delivery = delivery_of(in, heads, prefix, i), .id = in->id, .commit = &c
 		};
 		pending[i].result = enqueue(d, in->accounts.v[i], &pending[i]);
 		if (pending[i].result < 0)

@@ -176,13 +176,18 @@ static bool shape_allows_senders(const struct directory_shape *s)
 	       directory_shape_has_any(s, DIRECTORY_ALLOW, DIRECTORY_DOMAIN);
 }
 
+static bool shape_has_senders(const struct directory_shape *s)
+{
+	return shape_allows_senders(s) ||
+	       directory_shape_has_any(s, DIRECTORY_BLOCK, DIRECTORY_ADDRESS) ||
+	       directory_shape_has_any(s, DIRECTORY_BLOCK, DIRECTORY_DOMAIN);
+}
+
 static bool shape_is_empty(const struct directory_shape *s)
 {
-	bool any = shape_allows_senders(s) ||
-		   directory_shape_has_any(s, DIRECTORY_ALLOW, DIRECTORY_IP);
-	for (int kind = DIRECTORY_IP; kind <= DIRECTORY_DOMAIN; kind++)
-		any |= directory_shape_has_any(s, DIRECTORY_BLOCK, (enum directory_subject)kind);
-	return !any;
+	return !shape_has_senders(s) &&
+	       !directory_shape_has_any(s, DIRECTORY_ALLOW, DIRECTORY_IP) &&
+	       !directory_shape_has_any(s, DIRECTORY_BLOCK, DIRECTORY_IP);
 }
 
 int local_lists_any(
@@ -315,10 +320,9 @@ static int look_through(struct search *s)
 int local_lists_find(struct local_lists *l, const struct local_query *query, struct arena *arena,
 	struct local_answer *out, struct err *err)
 {
-	struct local_answer answer = {
-		.waiting = arena_try(arena, (query->scope_count + 1) * sizeof *answer.waiting),
-	};
-	if (!answer.waiting)
+	str *waiting = arena_try(arena, (query->scope_count + 1) * sizeof *waiting);
+	struct local_answer answer = { .waiting = waiting };
+	if (!waiting)
 		return err_set(err, ENOMEM, "no room for what the lists say");
 	struct search s = { .l = l, .query = query, .arena = arena, .out = &answer, .err = err };
 	int r = be_current(l, err);
@@ -326,7 +330,8 @@ int local_lists_find(struct local_lists *l, const struct local_query *query, str
 		s.scope = query->scopes[i];
 		r = shape_of(l, s.scope, &s.shape, err);
 		if (r == 0 && shape_allows_senders(s.shape))
-			answer.waiting[answer.waiting_count++] = s.scope;
+			waiting[answer.waiting_count++] = s.scope;
+		answer.senders |= r == 0 && shape_has_senders(s.shape);
 		for (int list = DIRECTORY_BLOCK; r == 0 && list <= DIRECTORY_ALLOW; list++) {
 			s.list = (enum directory_list)list;
 			r = look_through(&s);

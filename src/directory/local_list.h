@@ -29,7 +29,7 @@ int local_subject_parse(
 
 enum {
 	LOCAL_SENDERS_MAX = 16, /* others are not looked at */
-	LOCAL_MATCHES_MAX = 500,
+	LOCAL_MATCHES_MAX = 200,
 };
 
 struct local_query {
@@ -53,8 +53,9 @@ struct local_match {
 struct local_answer {
 	struct local_match *matches; /* in the arena */
 	size_t n;
-	str *waiting; /* scopes that allow some sender, whoever that is */
+	const str *waiting; /* scopes that allow some sender, whoever that is */
 	size_t waiting_count;
+	bool senders; /* in some scope there are entries about senders */
 };
 
 struct local_lists;

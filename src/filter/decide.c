@@ -33,21 +33,39 @@ static struct judge_reply sentence(str text)
 
 /* ── Scores ───────────────────────────────────────────────────────────────────────────────── */
 
+static str whose(const struct judgement *j)
+{
+	return j->whose.n ? arena_printf(j->arena, " for %.*s", STR_ARG(j->whose)) : STR_EMPTY;
+}
+
 static void by_score(struct judgement *j, struct verdict *out)
 {
 	double score = findings_score(&j->findings);
 	out->score = score;
-	if (score >= j->rules->reject_at)
+	if (score >= j->reject_at)
 		demand(out, JUDGE_REJECT,
 			(struct judge_reply){ 550, 5, 7, 1,
 				arena_printf(j->arena,
 					"This message looks like spam: it scores %.1f, and %.1f is "
 					"refused",
-					score, j->rules->reject_at) });
-	else if (score >= j->rules->junk_at)
+					score, j->reject_at) });
+	else if (score >= j->junk_at)
 		demand(out, JUDGE_JUNK,
-			sentence(arena_printf(j->arena, "it scores %.1f, and %.1f is Junk", score,
-				j->rules->junk_at)));
+			sentence(arena_printf(j->arena, "it scores %.1f, and %.1f is Junk%.*s",
+				score, j->junk_at, STR_ARG(whose(j)))));
+}
+
+/* Who is allowed here may be broken into: what is attached is refused all the same. */
+static bool is_of_content(const struct finding *f)
+{
+	return strcmp(f->source, check_attachment.name) == 0 ||
+	       strcmp(f->source, check_pattern.name) == 0 ||
+	       strcmp(f->source, check_virus.name) == 0;
+}
+
+static bool is_allowed(const struct judgement *j)
+{
+	return j->allowed && !finding_is_absent(&j->findings, local_finding(j->match));
 }
 
 static void by_mode(struct judgement *j, struct verdict *out)
@@ -55,7 +73,8 @@ static void by_mode(struct judgement *j, struct verdict *out)
 	for (size_t i = 0; i < j->findings.n; i++) {
 		const struct finding *f = &j->findings.list[i];
 		const struct finding_info *info = &finding_infos[f->name];
-		if (f->mode == CONFIG_MODE_REJECT && !f->absent)
+		if (f->mode == CONFIG_MODE_REJECT && !f->absent &&
+			(!is_allowed(j) || is_of_content(f)))
 			demand(out, JUDGE_REJECT,
 				(struct judge_reply){ 550, 5, 7, 1,
 					arena_printf(j->arena, "%s (%.*s: %.*s)", info->text,
@@ -167,6 +186,20 @@ static void by_virus(struct judgement *j, struct verdict *out)
 				    "later") });
 }
 
+/* Without the lists nobody can say whom they let in and whom not. */
+static void by_local(struct judgement *j, struct verdict *out)
+{
+	const struct local_match *m = j->match;
+	if (j->local_failed || j->open)
+		demand(out, JUDGE_TEMPFAIL,
+			(struct judge_reply){ 451, 4, 4, 3,
+				STR("The sender cannot be verified now. Try again later") });
+	else if (m && m->list == DIRECTORY_BLOCK &&
+		 !finding_is_absent(&j->findings, local_finding(m)) &&
+		 finding_mode(&j->rules->findings, local_finding(m)) == CONFIG_MODE_REJECT)
+		demand(out, JUDGE_REJECT, local_refusal(j, m));
+}
+
 static void by_header(struct judgement *j, struct verdict *out)
 {
 	if (j->cut_too_far)
@@ -181,10 +214,13 @@ static void by_policies(struct judgement *j, struct verdict *out)
 {
 	by_virus(j, out);
 	by_header(j, out);
-	by_dmarc(j, out);
-	by_spf(j, out);
+	by_local(j, out);
+	if (!is_allowed(j)) {
+		by_dmarc(j, out);
+		by_spf(j, out);
+		by_dns(j, out);
+	}
 	by_mode(j, out);
-	by_dns(j, out);
 }
 
 void judgement_decide(struct judgement *j, struct verdict *out)
@@ -206,15 +242,24 @@ static double best_of_lists(const struct config_lists *lists)
 	return sum;
 }
 
+static double highest_reject_at(const struct judgement *j)
+{
+	double highest = j->rules->reject_at;
+	for (size_t i = 0; i < j->facts->destination_count; i++)
+		highest = MAX(highest, j->facts->destinations[i].reject_at);
+	return highest;
+}
+
 bool judgement_is_settled(struct judgement *j)
 {
-	if (j->may_waive)
+	/* Where a list of our own has an entry that fits, it may be another one for each. */
+	if (j->may_waive || j->local.n || j->local_failed)
 		return false;
 	struct verdict sofar = undecided();
 	by_policies(j, &sofar);
 	double listed = j->message->lists ? best_of_lists(&j->config->filter.lists) : 0;
 	return sofar.action == JUDGE_REJECT ||
-	       findings_least(&j->findings, listed) >= j->rules->reject_at;
+	       findings_least(&j->findings, listed) >= highest_reject_at(j);
 }
 
 /* ── What it hung on ──────────────────────────────────────────────────────────────────────── */
@@ -281,6 +326,10 @@ struct judge_reply judge_early(const struct config *config, const struct judge_f
 {
 	const struct config_domain *own = config_domain_find(config, facts->domain);
 	const struct config_auth *auth = own ? &own->auth : &config->auth;
+	struct judge_reply blocked =
+		local_early(own ? &own->filter : &config->filter, facts, envelope, a);
+	if (blocked.code)
+		return blocked;
 	bool open = envelope->spf.result != SPF_FAIL || auth->spf_fail != CONFIG_SPF_FAIL_REJECT;
 	/* What may speak for the message is in the message. */
 	if (open || auth->allow_domains.n || auth->arc_trusted.n)

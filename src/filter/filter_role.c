@@ -17,11 +17,12 @@ enum { KEYS = 512 };
 
 /* Beyond what one question may take (resolver.timeout): it does not answer any more. */
 #define RESOLVER_TIMEOUT SECONDS(75)
+#define DIRECTORY_TIMEOUT SECONDS(30)
 /* The same for the longest antivirus.timeout. */
 #define ANTIVIRUS_TIMEOUT SECONDS(3 * 120 + 30)
 
 /* No files and no network: it parses what strangers send, and what it may ask it asks the resolver
- * and the antivirus.
+ * and the antivirus, and the directory what stands in its lists.
  */
 static void sandbox(const struct config *config, struct sandbox *out)
 {
@@ -29,7 +30,7 @@ static void sandbox(const struct config *config, struct sandbox *out)
 
 struct filter_process {
 	struct filter filter; /* first: it is what the calls are answered with */
-	struct ipc_client *resolver, *antivirus;
+	struct ipc_client *resolver, *antivirus, *directory;
 	struct lookup_cache *lookups;
 	struct resolver_calls calls; /* over them */
 	struct lists *lists;
@@ -37,6 +38,7 @@ struct filter_process {
 	bool watching;
 	struct antivirus_calls antivirus_calls;
 	struct watchdog *watchdog;
+	struct directory_calls directory_calls;
 };
 
 /* Twice the time that is meant for one half: the message's, where the envelope is done again. */
@@ -99,6 +101,9 @@ static int start(struct role_process *p, struct err *err)
 	f->lists = lists_new(p->log, &f->lists_changed);
 	f->antivirus = ipc_client_new(p->loop, ANTIVIRUS_TIMEOUT);
 	f->antivirus_calls = antivirus_over(f->antivirus);
+	f->directory = ipc_client_new(p->loop, DIRECTORY_TIMEOUT);
+	f->directory_calls = directory_over(f->directory);
+	f->filter.directory = &f->directory_calls;
 	take_over(f, p->config);
 	return 0;
 }
@@ -130,6 +135,8 @@ static int connected(struct role_process *p, str peer, int fd)
 	struct filter_process *f = p->state;
 	if (str_equal(peer, STR("antivirus")))
 		return ipc_client_attach(f->antivirus, fd);
+	if (str_equal(peer, STR("directory")))
+		return ipc_client_attach(f->directory, fd);
 	if (!str_equal(peer, STR("resolver"))) {
 		close(fd);
 		return -EINVAL;

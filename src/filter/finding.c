@@ -88,6 +88,12 @@ void finding_add_labelled(
 	add(f, found, evidence);
 }
 
+enum config_mode finding_mode(const struct config_findings *overrides, enum finding_name name)
+{
+	const struct findings f = { .overrides = overrides };
+	return as_configured(&f, name).mode;
+}
+
 str finding_label(const struct finding *f)
 {
 	return f->label.n ? f->label : str_from_z(finding_infos[f->name].name);

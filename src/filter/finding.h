@@ -63,6 +63,9 @@ void finding_add(struct findings *f, enum finding_name name, str evidence);
 void finding_add_labelled(
 	struct findings *f, enum finding_name name, str label, double score, str evidence);
 
+/* The mode that the configuration gives it. */
+enum config_mode finding_mode(const struct config_findings *overrides, enum finding_name name);
+
 /* The name that people see. */
 str finding_label(const struct finding *f);
 

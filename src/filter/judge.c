@@ -15,7 +15,8 @@ static const struct check *const checks[] = {
 	&check_results, &check_client, &check_spf, &check_header, &check_html, &check_mime,
 	&check_pattern,
 	/* costly */
-	&check_dkim, &check_arc, &check_dmarc, &check_allow, &check_author, &check_bulk, &check_uri,
+	&check_dkim, &check_arc, &check_dmarc, &check_allow, &check_local, &check_author,
+	&check_bulk, &check_uri,
 	&check_attachment,          /* the lists are asked about what documents lead to */
 	&check_lists, &check_virus, /* what it waits for would be lost for the DNS */
 };
@@ -112,6 +113,7 @@ void judge_envelope(const struct config *config, const struct dns *dns,
 	struct list_batch batch;
 	if (facts->no_client) {
 		without_client(out);
+		local_ask(facts, a, out);
 		return;
 	}
 	list_batch_init(&batch, lists, config, &scratch);
@@ -144,6 +146,7 @@ void judge_envelope(const struct config *config, const struct dns *dns,
 	}
 	out->took[1] = clock_monotonic() - started - out->took[0];
 	out->dns_failed = timed.failed;
+	local_ask(facts, a, out);
 	started = clock_monotonic();
 	list_batch_finish(&batch, a, &out->lists);
 	out->took[2] = clock_monotonic() - started;
@@ -285,7 +288,7 @@ static void run_checks(struct judgement *j, const struct timed_dns *timed, struc
 }
 
 /* What outlives the judgement. */
-static void keep(struct judgement *j, struct arena *a, struct verdict *out)
+static void keep(struct judgement *j, str spam_fields, struct arena *a, struct verdict *out)
 {
 	struct auth_span *cuts = arena_array(a, struct auth_span, j->cut_count + 1);
 	if (j->cut_count && !j->cut_too_far) {
@@ -299,7 +302,8 @@ static void keep(struct judgement *j, struct arena *a, struct verdict *out)
 	out->client_name = r->result == RDNS_PASS ? arena_str(a, r->name) : STR_EMPTY;
 	out->findings = findings_main(&j->findings, 6, a);
 	out->name_count = findings_names(&j->findings, a, &out->names);
-	out->fields = judgement_fields(j, out, a);
+	str fields = judgement_fields(j, a);
+	out->fields = out->own_count ? fields : arena_join(a, fields, spam_fields);
 }
 
 void judge_message(struct task *t, const struct config *config, const struct dns *dns,
@@ -331,11 +335,11 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 	findings_init(&j.findings, &j.rules->findings, &scratch);
 	j.from = authors(j.header, &scratch);
 	mail_read(&content, message->content, &j.mail);
-	j.may_waive = j.auth->allow_domains.n || j.auth->arc_trusted.n;
+	j.may_waive = j.auth->allow_domains.n || j.auth->arc_trusted.n || local_may_fit(envelope);
 	run_checks(&j, &timed, runs);
-	judgement_decide(&j, out);
-	out->without = judgement_pivot(&j, out->action);
-	keep(&j, a, out);
-	out->record = judgement_record(&j, out, runs, ARRAY_LEN(runs), a);
+	struct audiences audiences;
+	judgement_decide_all(&j, a, &audiences, out);
+	keep(&j, audiences.list[0].fields, a, out);
+	out->record = judgement_record(&j, out, &audiences, runs, ARRAY_LEN(runs), a);
 	mail_done(&j.mail);
 }

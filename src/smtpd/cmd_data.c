@@ -77,14 +77,29 @@ static int summarise(struct incoming *in, struct arena *a, struct mail_summary *
 	return 0;
 }
 
-static void list_destinations(
-	struct smtpd_transaction *x, struct arena *a, struct delivery_commit_request *out)
+static bool goes_to_junk(const struct filter_judge_reply *verdict, size_t destination)
+{
+	if (!verdict)
+		return false;
+	return (verdict->actions.n ? verdict->actions.v[destination] : verdict->action) ==
+	       JUDGE_JUNK;
+}
+
+static void list_destinations(struct smtpd_transaction *x, const struct filter_judge_reply *verdict,
+	struct arena *a, struct delivery_commit_request *out)
 {
 	uint64_t *accounts = arena_array(a, uint64_t, x->destination_count);
+	uint64_t *junk = arena_array(a, uint64_t, x->destination_count);
 	str *details = arena_array(a, str, x->destination_count);
 	for (size_t i = 0; i < x->destination_count; i++) {
 		accounts[i] = x->destinations[i].account;
 		details[i] = x->destinations[i].detail;
+		junk[i] = goes_to_junk(verdict, i);
+	}
+	out->junk = (struct ipc_u64s){ junk, x->destination_count };
+	if (verdict) {
+		out->own = verdict->own;
+		out->own_fields = verdict->own_fields;
 	}
 	out->accounts = (struct ipc_u64s){ accounts, x->destination_count };
 	out->details = (struct ipc_strs){ details, x->destination_count };
@@ -97,13 +112,14 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 	struct smtpd_transaction *x = &s->transaction;
 	struct mail_summary summary;
 	struct buf trace CLEANUP(buf_done) = BUF_INIT(TRACE_MAX);
+	struct buf front CLEANUP(buf_done) = BUF_INIT(TRACE_MAX);
 	int rc = summarise(&x->incoming, a, &summary);
 	if (rc < 0)
 		return rc;
 	format_trace(s, verdict, &trace);
 	uint64_t offset = 0;
 	if (verdict)
-		rc = smtpd_cut(&x->incoming, &verdict->cuts, &trace, &offset);
+		rc = smtpd_cut(&x->incoming, &verdict->cuts, &front, &offset);
 	if (rc < 0)
 		return rc;
 	struct buf record CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
@@ -113,13 +129,13 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 	struct delivery_commit_request in = {
 		.id = str_from_z(x->id),
 		.trace = buf_str(&trace),
+		.front = buf_str(&front),
 		.content = incoming_in_memory(&x->incoming)
 				   ? str_skip(buf_str(&x->incoming.unwritten), offset)
 				   : STR_EMPTY,
 		.message = x->incoming.fd,
 		.offset = offset,
 		.size = x->incoming.size - offset,
-		.junk = verdict && verdict->action == JUDGE_JUNK,
 		.received = now,
 		.envelope = summary.envelope,
 		.body = summary.body,
@@ -129,7 +145,7 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 		.judged = verdict != NULL,
 		.findings = verdict ? verdict->names : (struct ipc_strs){ 0 },
 	};
-	list_destinations(x, a, &in);
+	list_destinations(x, verdict, a, &in);
 	struct delivery_commit_reply reply;
 	rc = delivery_commit(s->task, &s->world->delivery, &in, a, &reply);
 	if (rc == 0 && reply.results.n != x->destination_count)

@@ -26,8 +26,9 @@ static const struct {
 } edges[] = {
 	{ "smtpd", "directory", false }, { "smtpd", "delivery", false },
 	{ "smtpd", "filter", true }, { "filter", "resolver", false },
-	{ "filter", "antivirus", false }, { "mailbox", "directory", false },
-	{ "mailbox", "delivery", false }, { "delivery", "mailbox", false }, /* changes */
+	{ "filter", "antivirus", false }, { "filter", "directory", false },
+	{ "mailbox", "directory", false }, { "mailbox", "delivery", false },
+	{ "delivery", "mailbox", false }, /* changes */
 };
 
 /* ── Making them ──────────────────────────────────────────────────────────────────────────── */
