@@ -4,8 +4,10 @@ import os
 import pwd
 import signal
 import socket
+import sqlite3
 import stat
 import struct
+import time
 
 import pytest
 
@@ -300,3 +302,36 @@ def test_lists(make_server, send):
         procs.wait_until(lambda: ask(server)["ALL"]["state"] == "working", 30, "the list")
         assert server.verb("stats").returncode == 0
         assert by_name(judged(server, 3))["GOOD"] == (0, 1)
+
+
+def test_lint(make_server):
+    """postern check: warnings with their lines, which --strict counts; lists that matched nothing."""
+    server = make_server(start=False, settings={"filter": {
+        "junk_at": 5.0, "reject_at": 15.0, "lists": [{"use": "spamhaus-zen"}, {"use": "surbl"}]}})
+    text = server.config.read_text()
+
+    def check(*words):
+        done = server.verb("check", *words, check=False)
+        return done.returncode, [line for line in done.stdout.splitlines() if "filter." in line]
+
+    server.write_config(text.replace("junk_at = 5.0", 'findings = ( { name = "SPF_FAIL"; score = 5; } ); junk_at = 5.0'))
+    line = 1 + server.config.read_text()[:server.config.read_text().index("SPF_FAIL")].count("\n")
+    status, said = check()
+    assert status == 0 and len(said) == 1
+    assert said[0].startswith(f"warning: {server.config}:{line}: filter.findings: SPF_FAIL scores 5.0, and Junk is from")
+    assert check("--strict")[0] == 1
+    [entry] = [e for e in json.loads(server.verb("check", "--json").stdout) if "filter." in e["text"]]
+    assert entry["level"] == "warning" and entry["line"] == line
+    server.write_config(text.replace("junk_at = 5.0", 'findings = ( { name = "ZEN_SBL"; score = 5; } ); junk_at = 5.0'))
+    assert check()[0] == 1 and "ZEN_SBL is of a list" in check()[1][0]
+
+    server.write_config(text)
+    server.start()
+    server.deliver()
+    judged(server, 1)
+    server.stop()
+    with sqlite3.connect(server.data / "records" / "records.db") as records:
+        records.execute("UPDATE finding_count SET ham = 10000 WHERE name = ''")
+        records.execute("INSERT INTO finding_count VALUES (?, 'ZEN_PBL', 1, 0)", (int(time.time()) // 86400,))
+    status, said = check()
+    assert status == 0 and len(said) == 1 and "filter.lists: SURBL has matched none of 10000 messages" in said[0]
