@@ -285,4 +285,12 @@ struct judge_reply local_early(const struct config_filter *rules, const struct j
 	return refusal(first, first->thing == THING_CLIENT ? str_from_z(client) : facts->sender, a);
 }
 
+bool local_may_allow(const struct envelope_result *e)
+{
+	bool any = e->local_failed || e->local.waiting_count > 0;
+	for (size_t i = 0; i < e->local.n; i++)
+		any |= e->local.matches[i].list == DIRECTORY_ALLOW;
+	return any;
+}
+
 const struct check check_local = { .name = "local", .end = end, .report = report };
