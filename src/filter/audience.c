@@ -8,8 +8,8 @@
 #include "filter/check.h"
 
 enum {
-	/* Audiences that differ by thresholds. Beyond that, only what lists say makes a difference:
-	 * then there are at most so many as kinds of entries. */
+	/* Beyond that, others have the thresholds of all; then only what lists say makes a
+	 * difference, and there are at most as many more as kinds of entries. */
 	AUDIENCES_BY_THRESHOLD = 32,
 	AUDIENCES_MAX = AUDIENCES_BY_THRESHOLD + 16,
 };
@@ -28,12 +28,25 @@ static size_t find_audience(const struct audiences *all, const struct audience *
 {
 	for (size_t i = 0; i < all->n; i++) {
 		const struct audience *a = &all->list[i];
-		bool thresholds = all->n >= AUDIENCES_BY_THRESHOLD ||
-				  (a->junk_at == like->junk_at && a->reject_at == like->reject_at);
-		if (thresholds && same_lists(a, like))
+		if (a->junk_at == like->junk_at && a->reject_at == like->reject_at &&
+			same_lists(a, like))
 			return i;
 	}
 	return all->n;
+}
+
+static size_t add_audience(struct audiences *all, struct audience own)
+{
+	size_t at = find_audience(all, &own);
+	if (at == all->n && at >= AUDIENCES_BY_THRESHOLD) {
+		own.junk_at = own.reject_at = 0;
+		at = find_audience(all, &own);
+	}
+	if (at == all->n) {
+		ASSERT(all->n < AUDIENCES_MAX);
+		all->list[all->n++] = own;
+	}
+	return at;
 }
 
 static void make_audiences(struct judgement *j, struct arena *a, struct audiences *out)
@@ -49,13 +62,7 @@ static void make_audiences(struct judgement *j, struct arena *a, struct audience
 			own.junk_at = j->facts->destinations[i].junk_at;
 			own.reject_at = j->facts->destinations[i].reject_at;
 		}
-		size_t at = find_audience(out, &own);
-		if (at == out->n) {
-			ASSERT(out->n < AUDIENCES_MAX);
-			out->list[out->n++] = own;
-		}
-		out->list[at].count++;
-		out->of[i] = at;
+		out->of[i] = add_audience(out, own);
 	}
 }
 

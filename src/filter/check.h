@@ -121,7 +121,7 @@ void judgement_decide(struct judgement *j, struct verdict *out);
 struct audience {
 	const struct local_match *match, *unproven; /* NULL: none */
 	double junk_at, reject_at;                  /* 0: as filter has it */
-	size_t first, count;                        /* destinations */
+	size_t first;                               /* destination */
 	struct verdict verdict;
 	str fields;
 };
@@ -145,8 +145,8 @@ void local_ask(const struct judge_facts *facts, struct arena *a, struct envelope
 /* What the lists say early (local_decide_early); code 0: nothing that refuses it. */
 struct judge_reply local_early(const struct config_filter *rules, const struct judge_facts *facts,
 	const struct envelope_result *e, struct arena *a);
-/* Whether one of their entries may yet be found to fit. */
-bool local_may_fit(const struct envelope_result *e);
+/* Whether they may allow the message, for somebody. */
+bool local_may_allow(const struct envelope_result *e);
 /* Adds the findings of that audience, and sets what j says of it. */
 void local_apply(struct judgement *j, const struct audience *audience);
 /* What the sender is told who is blocked. */

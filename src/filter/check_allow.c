@@ -47,7 +47,7 @@ static void report(struct judgement *j)
 {
 	const struct config_names *list = &j->auth->allow_domains;
 	str domain;
-	j->may_waive = local_may_fit(j->envelope);
+	j->may_waive = local_may_allow(j->envelope);
 	if (!names_contain(list, j->dmarc.author_domain, &domain) &&
 		!(j->facts->sender.n && names_contain(list, j->envelope->spf.domain, &domain)))
 		return;

@@ -185,11 +185,6 @@ static bool is_proven(const struct judgement *j, const struct local_match *m)
 	return signed_by(j, domain, author);
 }
 
-bool local_may_fit(const struct envelope_result *e)
-{
-	return e->local.n || e->local.senders || e->local_failed;
-}
-
 static void report(struct judgement *j)
 {
 	j->may_waive = false;
@@ -289,6 +284,14 @@ struct judge_reply local_early(const struct config_filter *rules, const struct j
 	char client[IP_TEXT_SIZE];
 	ip_format(&facts->client, client);
 	return refusal(first, first->thing == THING_CLIENT ? str_from_z(client) : facts->sender, a);
+}
+
+bool local_may_allow(const struct envelope_result *e)
+{
+	bool any = e->local_failed || e->local.waiting_count > 0;
+	for (size_t i = 0; i < e->local.n; i++)
+		any |= e->local.matches[i].list == DIRECTORY_ALLOW;
+	return any;
 }
 
 const struct check check_local = {

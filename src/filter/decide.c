@@ -332,7 +332,7 @@ struct judge_reply judge_early(const struct config *config, const struct judge_f
 		return blocked;
 	bool open = envelope->spf.result != SPF_FAIL || auth->spf_fail != CONFIG_SPF_FAIL_REJECT;
 	/* What may speak for the message is in the message. */
-	if (open || auth->allow_domains.n || auth->arc_trusted.n)
+	if (open || auth->allow_domains.n || auth->arc_trusted.n || local_may_allow(envelope))
 		return (struct judge_reply){ .text = STR_EMPTY };
 	return spf_refusal(facts, &envelope->spf, a);
 }

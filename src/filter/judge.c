@@ -335,7 +335,7 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 	findings_init(&j.findings, &j.rules->findings, &scratch);
 	j.from = authors(j.header, &scratch);
 	mail_read(&content, message->content, &j.mail);
-	j.may_waive = j.auth->allow_domains.n || j.auth->arc_trusted.n || local_may_fit(envelope);
+	j.may_waive = j.auth->allow_domains.n || j.auth->arc_trusted.n || local_may_allow(envelope);
 	run_checks(&j, &timed, runs);
 	struct audiences audiences;
 	judgement_decide_all(&j, a, &audiences, out);

@@ -15,6 +15,7 @@ struct oracle {
 	unsigned asked;
 	enum directory_answer answer;
 	int result;
+	bool listed;
 };
 
 static int find(struct task *t, void *self, const struct directory_find_request *in,
@@ -26,9 +27,12 @@ static int find(struct task *t, void *self, const struct directory_find_request 
 	str *detail = arena_new(a, str);
 	*account = 7;
 	*detail = arena_str(a, STR("books"));
-	*out = (struct directory_find_reply){
-		.answer = o->answer, .accounts = { account, 1 }, .details = { detail, 1 }
-	};
+	*out = (struct directory_find_reply){ .answer = o->answer,
+		.accounts = { account, 1 },
+		.details = { detail, 1 },
+		.junk_at = { account, 1 },
+		.reject_at = { account, 1 },
+		.listed = o->listed };
 	return o->result;
 }
 
@@ -65,6 +69,8 @@ static void ask(struct stage *s, const char *address, unsigned asked_before)
 		assert_int_equal(out.answer, s->oracle.answer);
 		assert_int_equal(out.accounts.v[0], 7);
 		assert_true(str_equal(out.details.v[0], STR("books")));
+		assert_true(out.junk_at.n == 1 && out.junk_at.v[0] == 7);
+		assert_true(out.reject_at.n == 1 && out.reject_at.v[0] == 7);
 	}
 }
 
@@ -93,6 +99,17 @@ static void only_what_exists_is_remembered(void **state)
 	end(&s);
 }
 
+/* What depends on who sends. */
+static void lists_are_asked_each_time(void **state)
+{
+	struct stage s;
+	begin(&s, DIRECTORY_DELIVER, 0);
+	s.oracle.listed = true;
+	ask(&s, "a@x", 1);
+	ask(&s, "a@x", 2);
+	end(&s);
+}
+
 static void it_does_not_grow_without_bound(void **state)
 {
 	struct stage s;
@@ -111,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_is_remembered_for_a_second),
 		cmocka_unit_test(only_what_exists_is_remembered),
+		cmocka_unit_test(lists_are_asked_each_time),
 		cmocka_unit_test(it_does_not_grow_without_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -271,6 +271,67 @@ static void a_message_has_one_verdict(void **state)
 	assert_true(str_find(buf_str(&s->r.output), STR("452")) < 0);
 }
 
+/* One recipient refuses the sender; whether that refuses the message is the mode's affair. */
+static void a_recipient_may_refuse_the_sender(void **state)
+{
+	static const struct config_finding quiet[] = {
+		{ .index = FINDING_LOCAL_BLOCK_IP, .has_mode = true, .mode = CONFIG_MODE_SCORE }
+	};
+	struct scene *s = *state;
+	verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
+	say(s, ENVELOPE "RCPT TO:<bob@here.test>\r\nDATA\r\n" HEADER ".\r\nQUIT\r\n");
+#define TAKES "550 5.7.1 This recipient takes no mail from "
+	s->w.blocked = DIRECTORY_DOMAIN;
+	run(s);
+	assert_told(s, ENVELOPE_TOLD TAKES "a@away.test (ID)\r\n" GO ACCEPTED BYE);
+	assert_true(str_starts(buf_str(&s->w.delivered), STR("1\n")));
+	s->w.blocked = DIRECTORY_IP;
+	run(s);
+	assert_told(s, ENVELOPE_TOLD TAKES "192.0.2.1 (ID)\r\n" GO ACCEPTED BYE);
+	s->w.config.filter.findings = (struct config_findings){ quiet, 1 };
+	run(s);
+	assert_told(s, ENVELOPE_TOLD "250 2.1.5 Recipient ok\r\n" GO ACCEPTED BYE);
+	assert_true(str_starts(buf_str(&s->w.delivered), STR("1 2\n")));
+	/* Over LMTP nothing is judged. */
+	s->w.config.filter.findings.n = 0;
+	s->r.protocol = SMTPD_LMTP;
+	buf_clear(&s->input);
+	say(s, "LHLO a\r\nMAIL FROM:<a@away.test>\r\nRCPT "
+	       "TO:<bob@here.test>\r\nDATA\r\nx\r\n.\r\n");
+	run(s);
+	assert_int_equal(s->w.commits, 1);
+}
+
+static void destinations_may_differ(void **state)
+{
+	static const uint64_t actions[] = { JUDGE_ACCEPT, JUDGE_JUNK }, own[] = { 1, 0 };
+	static const str fields[] = { { "X-Spam: 2\r\n", 11 }, { "X-Spam: 1\r\n", 11 } };
+	struct scene *s = *state;
+	uint64_t cuts[] = { 0, 4 };
+	verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
+	s->w.verdict.cuts = (struct ipc_u64s){ cuts, 2 };
+	s->w.verdict.actions = (struct ipc_u64s){ actions, 2 };
+	s->w.verdict.own = (struct ipc_u64s){ own, 2 };
+	s->w.verdict.own_fields = (struct ipc_strs){ fields, 2 };
+	say(s, ENVELOPE "RCPT TO:<bob@here.test>\r\nDATA\r\n" HEADER ".\r\nQUIT\r\n");
+	run(s);
+	assert_int_equal(s->w.junk, 1);
+	assert_true(
+		str_ends(buf_str(&s->w.traces), STR(FIELDS "1: X-Spam: 1\r\n2: X-Spam: 2\r\n")));
+	/* What cannot be: the message is put off. */
+	for (int i = 0; i < 4; i++) {
+		static const uint64_t wrong[] = { 2, 9 };
+		s->w.verdict.actions =
+			(struct ipc_u64s){ i == 0 ? wrong : actions, i == 1 ? 1 : 2 };
+		s->w.verdict.own = (struct ipc_u64s){ i == 2 ? wrong : own, 2 };
+		s->w.verdict.own_fields.n = i == 3 ? 0 : 2;
+		run(s);
+		assert_int_equal(s->w.commits, 0);
+		assert_true(
+			str_find(buf_str(&s->r.output), STR("451 4.3.0 The message cannot")) > 0);
+	}
+}
+
 /* Whatever fails or is cancelled, no message is stored that was not judged. */
 static void cancelled_at_every_wait(void **state)
 {
@@ -300,6 +361,8 @@ int main(void)
 			an_early_refusal_needs_no_transfer, setup, teardown),
 		cmocka_unit_test_setup_teardown(lmtp_and_a_filter_that_is_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_message_has_one_verdict, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_recipient_may_refuse_the_sender, setup, teardown),
+		cmocka_unit_test_setup_teardown(destinations_may_differ, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancelled_at_every_wait, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

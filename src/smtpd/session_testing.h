@@ -44,6 +44,7 @@ struct testing_world {
 	uint64_t results[4];                /* of the first destinations of each commit */
 	struct filter_envelope_reply early; /* of the filter, with its domain's code */
 	struct filter_judge_reply verdict;
+	uint64_t blocked; /* what bob refuses the sender for; he has a junk_at of 4 */
 
 	/* What happened. */
 	unsigned commits; /* messages that were stored */
@@ -119,6 +120,13 @@ static inline int testing_find(struct task *t, void *self, const struct director
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (str_equal_nocase(local, known[i].local))
 			testing_answer(a, known[i].first, known[i].n, arena_str(a, detail), out);
+	if (str_equal(local, STR("bob")) && in->client.n) {
+		static const uint64_t junk_at[] = { 400 }, reject_at[] = { 0 };
+		out->blocked = w->blocked;
+		out->subject = out->owner = out->comment = STR("secret");
+		out->junk_at = (struct ipc_u64s){ junk_at, 1 };
+		out->reject_at = (struct ipc_u64s){ reject_at, 1 };
+	}
 	return 0;
 }
 
@@ -225,7 +233,13 @@ static inline int testing_judge(struct task *t, void *self, const struct filter_
 {
 	struct testing_world *w = self;
 	testing_check_facts(w, in->id, in->client, in->helo);
-	ASSERT(in->recipients.n);
+	ASSERT(in->recipients.n && in->accounts.n);
+	ASSERT(in->of.n == in->accounts.n && in->junk_at.n == in->accounts.n);
+	for (size_t i = 0; i < in->accounts.n; i++) {
+		ASSERT(in->of.v[i] < in->recipients.n);
+		if (str_equal(in->recipients.v[in->of.v[i]], STR("bob@here.test")))
+			ASSERT(in->accounts.v[i] == 2 && in->junk_at.v[i] == 400);
+	}
 	ASSERT(in->message < 0 ? in->content.n == in->size : in->content.n == 0);
 	ASSERT(in->message < 0 || lseek(in->message, 0, SEEK_END) == (off_t)in->size);
 	int rc = testing_wait(t);
