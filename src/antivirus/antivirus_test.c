@@ -156,6 +156,15 @@ static void messages(void **state)
 	antivirus_reconfigure(s.antivirus, config);
 	config_unref(config);
 	assert_scan(&s, "virus", SCAN_INFECTED, "Test.Virus", false);
+	struct buf text CLEANUP(buf_done) = BUF_INIT(4096);
+	struct json j = JSON_INIT(&text);
+	json_object(&j, NULL);
+	antivirus_stats(s.antivirus, &j);
+	json_end(&j);
+	assert_true(json_done(&j));
+	assert_true(str_starts(buf_str(&text), STR("{\"scans\":8,\"cached\":2,\"infected\":3,"
+						   "\"unscanned\":0,\"failed\":3,\"busy\":0,"
+						   "\"waiting\":0,\"servers\":[{\"name\":\"")));
 	stage_close(&s);
 }
 

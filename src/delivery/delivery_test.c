@@ -185,6 +185,7 @@ static void messages_that_come_together_share_a_commit(void **state)
 	for (int i = 0; i < 48; i++)
 		add(&s, 1, i % 2 ? "odd\r\n" : "even\r\n");
 	run(&s);
+	struct delivery_counts counted = *delivery_counted(s.delivery);
 	end(&s);
 	for (size_t i = 0; i < s.count; i++) {
 		assert_int_equal(s.orders[i].result, 0);
@@ -202,6 +203,10 @@ static void messages_that_come_together_share_a_commit(void **state)
 		assert_body(&l, i, i % 2 ? "Received: x\r\nodd\r\n" : "Received: x\r\neven\r\n");
 	}
 	assert_in_range(batches, 3, 6);
+	assert_int_equal(counted.messages, 48);
+	assert_int_equal(counted.failed, 0);
+	assert_int_equal(counted.batches, batches);
+	assert_int_equal(counted.largest_batch, 16);
 	look_done(&l);
 }
 

@@ -101,6 +101,10 @@ static void answers_are_kept_by_type_and_name(void **state)
 	ask(&s, DNS_TYPE_MX, STR("example.org"), 2);
 	ask(&s, DNS_TYPE_TXT, STR("example.or"), 3);
 	ask(&s, DNS_TYPE_TXT, STR("example.org"), 3);
+	uint64_t lookups, hits;
+	lookup_cache_counts(s.cache, &lookups, &hits);
+	assert_int_equal(lookups, 6);
+	assert_int_equal(hits, 3);
 	end(&s);
 }
 

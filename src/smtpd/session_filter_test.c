@@ -55,7 +55,8 @@ static void run(struct scene *s)
 	buf_done(&s->r.output);
 	buf_clear(&s->w.delivered);
 	buf_clear(&s->w.traces);
-	s->w.commits = s->w.judged = s->w.junk = 0;
+	s->w.commits = s->w.judged = s->w.junk = s->w.found_spam = s->w.found_ham = 0;
+	s->w.counts = (struct smtpd_counts){ 0 };
 	s->r.input = buf_str(&s->input);
 	testing_session(&s->w, &s->r);
 }
@@ -102,6 +103,9 @@ static void accepted_and_junk(void **state)
 		assert_told(s, ENVELOPE_TOLD GO ACCEPTED BYE);
 		assert_int_equal(s->w.judged, 1);
 		assert_int_equal(s->w.junk, i & 1);
+		assert_int_equal(s->w.found_spam, i & 1);
+		assert_int_equal(s->w.found_ham, !(i & 1));
+		assert_int_equal(s->w.counts.accepted, 1);
 		/* Received, then what was found, then the message as it came. */
 		str traces = buf_str(&s->w.traces);
 		assert_true(str_ends(traces, STR("\r\n" FIELDS)));
@@ -120,9 +124,13 @@ static void refused(void **state)
 		verdict(s, JUDGE_REJECT, 550, 5, 7, 1, "The policy says no");
 		run(s);
 		assert_told(s, ENVELOPE_TOLD GO "550 5.7.1 The policy says no (ID)\r\n" BYE);
+		assert_int_equal(s->w.counts.refused, 1);
+		assert_int_equal(s->w.found_spam, 1);
 		verdict(s, JUDGE_TEMPFAIL, 451, 4, 4, 3, "The DNS does not answer");
 		run(s);
 		assert_told(s, ENVELOPE_TOLD GO "451 4.4.3 The DNS does not answer (ID)\r\n" BYE);
+		assert_int_equal(s->w.counts.deferred, 1);
+		assert_int_equal(s->w.found_spam + s->w.found_ham, 0); /* it comes again */
 		assert_int_equal(s->w.commits, 0);
 		assert_int_equal(s->w.judged, 1);
 	}

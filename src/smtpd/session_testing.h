@@ -49,6 +49,7 @@ struct testing_world {
 	/* What happened. */
 	unsigned commits; /* messages that were stored */
 	unsigned judged, junk;
+	unsigned found_spam, found_ham; /* of the filter's finding, as delivery was told */
 	unsigned entered, left;
 	struct ip last_entered;
 	struct buf delivered; /* for each commit "1 2+detail\n" and the body */
@@ -193,6 +194,8 @@ static inline int testing_commit(struct task *t, void *self,
 		results[i] = w->results[i];
 	out->results = (struct ipc_u64s){ results, in->accounts.n };
 	(void)!str_copy_z(in->id, w->id, sizeof w->id);
+	ASSERT(in->judged == (in->findings.n == 1));
+	*(in->junk ? &w->found_spam : &w->found_ham) += in->judged;
 	testing_keep(w, in);
 	return testing_wait(t); /* it may be stored, and the answer not arrive */
 }
@@ -204,6 +207,7 @@ static inline int testing_record(struct task *t, void *self,
 	struct testing_world *w = self;
 	ASSERT(str_starts(in->record, STR("{\"id\":\"")) && str_ends(in->record, STR("}")));
 	w->refused++;
+	w->found_spam += in->judged && in->findings.n == 1;
 	return 0;
 }
 
@@ -247,6 +251,8 @@ static inline int testing_judge(struct task *t, void *self, const struct filter_
 		rc = w->fail_with;
 	if (rc == 0)
 		*out = w->verdict;
+	static const str finding = { "TESTING", 7 };
+	out->names = (struct ipc_strs){ &finding, 1 };
 	if (rc == 0)
 		out->record = arena_printf(a, "{\"id\":\"%.*s\",\"judged\":true}", STR_ARG(in->id));
 	w->judged += rc == 0;
