@@ -11,7 +11,7 @@
  * the key record of each measurement, NUMBER.eml, .pem and .txt, for dkim_peer.c. To add one, add a
  * line in `measurements`.
  */
-#include "mailauth/dkim_body.h"
+#include "mailauth/dkim_field.h"
 #include "mailauth/dkim_sign_testing.h"
 
 #include <malloc.h>
@@ -55,6 +55,7 @@ static const struct measurement {
 
 struct work {
 	EVP_PKEY *key;
+	struct dkim_private_key *private_key;
 	struct dkim_signing how;
 	struct dkim_keys *keys; /* NULL: no cache */
 	struct dns_record record;
@@ -208,10 +209,27 @@ static str as_many_as_hashed(str body)
 	return body;
 }
 
+/* The very bytes: the fields that are signed in their canonical form, then the signature without
+ * its b=. */
+static str header_as_hashed(const struct work *w, struct arena *a)
+{
+	struct dkim_header *h = dkim_header_new(buf_str(&w->signed_header));
+	struct buf b CLEANUP(buf_done) = BUF_INIT(ARENA_MAX);
+	struct header_field field;
+	struct dkim_field f;
+	ASSERT(dkim_header_field(h, 0, &field));
+	dkim_field_parse(&field, DKIM_FIELD_SIGNATURE, &f);
+	ASSERT(!f.wrong);
+	dkim_header_select(h, &b, f.header_canon, f.names);
+	dkim_header_canonical(&b, f.header_canon, &f.field, f.b, false);
+	dkim_header_free(h);
+	return arena_str(a, buf_str(&b));
+}
+
 static void publish(struct work *w, struct arena *a)
 {
 	struct buf line CLEANUP(buf_done) = BUF_INIT(ARENA_MAX);
-	testing_record(w->key, "example.org", "", &line);
+	testing_record(w->private_key, "example.org", "", &line);
 	size_t prefix = strlen("sel._domainkey.example.org TXT ");
 	w->record.text = arena_str(a, str_trim(str_skip(buf_str(&line), prefix)));
 	w->dns = (struct dns){ .lookup = lookup, .context = w };
@@ -219,23 +237,27 @@ static void publish(struct work *w, struct arena *a)
 
 static void work_init(struct work *w, const struct measurement *m, struct arena *a)
 {
-	*w = (struct work){ .key = testing_key(m->bits),
+	*w = (struct work){ .key = testing_pkey(m->bits),
 		.keys = m->no_cache ? NULL : dkim_keys_new(16),
 		.unsigned_header = BUF_INIT(ARENA_MAX),
 		.signature_field = BUF_INIT(ARENA_MAX),
 		.signed_header = BUF_INIT(ARENA_MAX),
 		.body = BUF_INIT(MESSAGE_MAX) };
-	w->how = (struct dkim_signing){
-		.domain = STR("example.org"), .selector = STR("sel"), .key = w->key, .time = NOW
-	};
+	struct err err = { 0 };
+	w->private_key = dkim_private_key_new(w->key, &err);
+	ASSERT(w->private_key);
+	w->how = (struct dkim_signing){ .domain = STR("example.org"),
+		.selector = STR("sel"),
+		.key = dkim_private_key_signs(w->private_key),
+		.time = NOW };
 	publish(w, a);
 	fill(&w->body, m->kind, m->size);
 	w->body_bytes = as_many_as_hashed(buf_str(&w->body));
 	buf_printf(&w->unsigned_header, "%s%s\r\n", trace, fields);
 	sign(w);
-	str field = buf_str(&w->signature_field);
-	buf_printf(&w->signed_header, "%.*s%s%s\r\n", STR_ARG(field), trace, fields);
-	w->header_bytes = arena_printf(a, "%.*s%s", STR_ARG(field), fields);
+	buf_printf(&w->signed_header, "%.*s%s%s\r\n", STR_ARG(buf_str(&w->signature_field)), trace,
+		fields);
+	w->header_bytes = header_as_hashed(w, a);
 	openssl_init(w);
 	openssl_sign(w);
 	w->heap = 0;
@@ -244,6 +266,7 @@ static void work_init(struct work *w, const struct measurement *m, struct arena 
 static void work_done(struct work *w)
 {
 	openssl_done(w);
+	dkim_private_key_free(w->private_key);
 	EVP_PKEY_free(w->key);
 	dkim_keys_free(w->keys);
 	buf_done(&w->unsigned_header);

@@ -1,6 +1,7 @@
 #include "antivirus/antivirus.h"
 
 #include "antivirus/clamd_client.h"
+#include "antivirus/counts.h"
 #include "antivirus/scan_cache.h"
 #include "antivirus/scanner.h"
 
@@ -45,6 +46,7 @@ struct antivirus {
 	struct scan_cache *cache;
 	struct task *watcher;
 	struct event attention; /* of the watcher: a ping_at has changed */
+	struct antivirus_counts counts;
 	int64_t busy, waiting;
 	struct waiter *first, **last;
 };
@@ -348,7 +350,15 @@ static bool answer_from_cache(
 	return true;
 }
 
-static int scan(struct task *t, void *self, const struct antivirus_scan_request *in,
+static void count(struct antivirus_counts *c, const struct antivirus_scan_reply *out)
+{
+	c->cached += out->cached;
+	c->infected += out->result == SCAN_INFECTED;
+	c->unscanned += out->result == SCAN_UNSCANNED;
+	c->failed += out->result == SCAN_FAILED;
+}
+
+static int scan_message(struct task *t, void *self, const struct antivirus_scan_request *in,
 	struct arena *a, struct antivirus_scan_reply *out)
 {
 	struct scan *s CLEANUP(free_pointer) = xcalloc(1, sizeof *s);
@@ -374,6 +384,33 @@ static int scan(struct task *t, void *self, const struct antivirus_scan_request 
 		rc = scan_in_turn(t, s, a, out);
 	end_turn(av);
 	return rc;
+}
+
+static int scan(struct task *t, void *self, const struct antivirus_scan_request *in,
+	struct arena *a, struct antivirus_scan_reply *out)
+{
+	struct antivirus *av = self;
+	int rc = scan_message(t, av, in, a, out);
+	av->counts.scans++;
+	if (rc == 0)
+		count(&av->counts, out);
+	return rc;
+}
+
+void antivirus_stats(const struct antivirus *av, struct json *j)
+{
+	static const char *const states[] = { "unknown", "up", "down" };
+	antivirus_counts_json(&av->counts, j);
+	json_i64(j, "busy", av->busy);
+	json_i64(j, "waiting", av->waiting);
+	json_array(j, "servers");
+	for (size_t i = 0; i < av->server_count; i++) {
+		json_object(j, NULL);
+		json_str(j, "name", av->servers[i].endpoint.text);
+		json_str(j, "state", str_from_z(states[av->servers[i].health]));
+		json_end(j);
+	}
+	json_end(j);
 }
 
 const struct antivirus_ops antivirus_functions = { .scan = scan };

@@ -17,6 +17,7 @@
 
 #include "antivirus/antivirus_calls.h"
 #include "base/config.h"
+#include "base/json.h"
 #include "base/log.h"
 
 struct antivirus;
@@ -31,6 +32,9 @@ void antivirus_reconfigure(struct antivirus *av, const struct config *config);
 
 /* No call may be in flight; its task ends by loop_finish(), after which this is called. */
 void antivirus_free(struct antivirus *av); /* NULL is fine */
+
+/* Writes members of an object: what was counted, and how the servers are. */
+void antivirus_stats(const struct antivirus *av, struct json *j);
 
 /* What answers the calls of antivirus.def, with a struct antivirus as self. */
 extern const struct antivirus_ops antivirus_functions;

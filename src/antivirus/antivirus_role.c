@@ -28,11 +28,17 @@ static void reconfigured(struct role_process *p)
 	antivirus_reconfigure(p->state, p->config);
 }
 
+static void stats(struct task *t, struct role_process *p, struct json *j)
+{
+	antivirus_stats(p->state, j);
+}
+
 const struct role antivirus_role = {
 	.name = "antivirus",
 	.sandbox = sandbox,
 	.start = start,
 	.reconfigured = reconfigured,
+	.stats = stats,
 	.service = &antivirus_service,
 	.ops = &antivirus_functions,
 };

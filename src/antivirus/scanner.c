@@ -11,6 +11,7 @@ const char *scan_result_name(enum scan_result result)
 static str failure_text(int rc)
 {
 	switch (rc) {
+	case -ENOTCONN:
 	case -ECONNRESET:
 		return STR("the antivirus process is not there");
 	case -ETIMEDOUT:

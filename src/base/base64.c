@@ -27,18 +27,14 @@ static const unsigned char values[256] = {
 };
 /* clang-format on */
 
-/* The 24 bits of four characters. False where one is not of the alphabet. */
+/* The 24 bits of four characters. False where one is not of the alphabet: less 1 it has all bits
+ * set. */
 static bool decode_quad(const char *p, uint32_t *out)
 {
-	uint32_t bits = 0;
-	bool good = true;
-	for (size_t i = 0; i < 4; i++) {
-		unsigned value = values[(unsigned char)p[i]];
-		good &= value != 0;
-		bits = bits << 6 | ((value - 1) & 63);
-	}
-	*out = bits;
-	return good;
+	const unsigned char *c = (const unsigned char *)p;
+	*out = (values[c[0]] - 1u) << 18 | (values[c[1]] - 1u) << 12 | (values[c[2]] - 1u) << 6 |
+	       (values[c[3]] - 1u);
+	return *out <= 0xffffff;
 }
 
 bool base64_decode(struct buf *b, str s)
@@ -55,14 +51,17 @@ bool base64_decode(struct buf *b, str s)
 	uint32_t bits;
 	if (!out)
 		return false;
-	for (; s.n > 4; s = str_skip(s, 4), out += 3) {
-		if (!decode_quad(s.p, &bits))
+	for (const char *p = s.p, *end = s.p + s.n - 4; p < end; p += 4, out += 3) {
+		if (!decode_quad(p, &bits))
 			return false;
-		memcpy(out, (char[3]){ (char)(bits >> 16), (char)(bits >> 8), (char)bits }, 3);
+		out[0] = (char)(bits >> 16);
+		out[1] = (char)(bits >> 8);
+		out[2] = (char)bits;
 	}
 	if (!decode_quad(last, &bits) || bits & ((1u << 8 * pad) - 1))
 		return false;
-	memcpy(out, (char[3]){ (char)(bits >> 16), (char)(bits >> 8), (char)bits }, 3 - pad);
+	for (size_t i = 0; i < 3 - pad; i++)
+		out[i] = (char)(bits >> (16 - 8 * i));
 	b->n += size;
 	return true;
 }

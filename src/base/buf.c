@@ -41,11 +41,6 @@ void buf_add(struct buf *b, str s)
 	b->n += s.n;
 }
 
-void buf_add_char(struct buf *b, char c)
-{
-	buf_add(b, str_from(&c, 1));
-}
-
 void buf_add_u64(struct buf *b, uint64_t value)
 {
 	char digits[20];

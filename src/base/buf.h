@@ -33,7 +33,15 @@ void buf_clear(struct buf *b); /* empties, keeps the memory */
 char *buf_reserve(struct buf *b, size_t n);
 
 void buf_add(struct buf *b, str s);
-void buf_add_char(struct buf *b, char c);
+
+static inline void buf_add_char(struct buf *b, char c)
+{
+	if (b->n < b->cap && !b->overflowed)
+		b->p[b->n++] = c;
+	else
+		buf_add(b, str_from(&c, 1));
+}
+
 void buf_add_u64(struct buf *b, uint64_t value); /* in decimal */
 void buf_add_i64(struct buf *b, int64_t value);
 void buf_printf(struct buf *b, const char *format, ...) PRINTF(2, 3);

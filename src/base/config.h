@@ -55,6 +55,8 @@ struct config_finding {
 	bool has_score, has_mode;
 	double score;
 	enum config_mode mode;
+	bool decisive; /* the score may reach filter.junk_at by itself */
+	unsigned line; /* of the file, where it stands */
 };
 
 struct config_findings {
@@ -144,6 +146,10 @@ void config_unref(const struct config *config); /* NULL is fine */
 
 /* The rules for mail to that domain (any case): its own, or NULL: those of the sections hold. */
 const struct config_domain *config_domain_find(const struct config *config, str domain);
+
+/* The line of the file where this stands: "filter.junk_at", in the group of that domain or (empty)
+ * outside of any. 0: it is not there. */
+unsigned config_line(const struct config *config, str domain, const char *path);
 
 /* Every key with its documentation and default, as a configuration file. */
 void config_write_sample(struct buf *out);

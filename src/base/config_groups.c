@@ -15,7 +15,7 @@ static const char *const finding_names[] = {
 #undef FINDING
 
 static const char *const mode_names[] = { "off", "observe", "score", "reject" };
-static const char *const finding_keys[] = { "name", "score", "mode" };
+static const char *const finding_keys[] = { "name", "score", "mode", "decisive" };
 static const char *const domain_keys[] = { "name", "auth", "filter", "antivirus" };
 
 enum { GROUPS_MAX = 1000 };
@@ -111,6 +111,29 @@ static void read_mode(struct config_parse *p, config_setting_t *s, struct config
 	out->mode = (enum config_mode)i;
 }
 
+static void read_decisive(struct config_parse *p, config_setting_t *s, struct config_finding *out)
+{
+	if (config_setting_type(s) != CONFIG_TYPE_BOOL)
+		config_problem(p, line_of(s),
+			"filter.findings: decisive: write true or false, without quotes");
+	else
+		out->decisive = config_setting_get_bool(s);
+}
+
+/* What a list finds is configured where the list is. */
+static void unknown_finding(struct config_parse *p, config_setting_t *group, str name)
+{
+	str use, reply;
+	if (config_list_gives(name, &use, &reply))
+		config_problem(p, line_of(group),
+			"filter.findings: %.*s is of a list: give it a score in filter.lists = ( { "
+			"use = \"%.*s\"; replies = ( { name = \"%.*s\"; score = … } ) } )",
+			STR_ARG(name), STR_ARG(use), STR_ARG(reply));
+	else
+		config_unknown_name(p, line_of(group), "finding", name, finding_names,
+			ARRAY_LEN(finding_names));
+}
+
 static void read_finding(
 	struct config_parse *p, config_setting_t *group, struct config_finding *out)
 {
@@ -118,15 +141,18 @@ static void read_finding(
 	str name = member_text(p, group, "name");
 	size_t i = config_index_of(finding_names, ARRAY_LEN(finding_names), name);
 	if (name.n && i == ARRAY_LEN(finding_names))
-		config_unknown_name(p, line_of(group), "finding", name, finding_names,
-			ARRAY_LEN(finding_names));
+		unknown_finding(p, group, name);
 	out->index = (unsigned)i;
+	out->line = line_of(group);
 	config_setting_t *score = config_setting_get_member(group, "score");
 	config_setting_t *mode = config_setting_get_member(group, "mode");
 	if (score)
 		read_score(p, score, out);
 	if (mode)
 		read_mode(p, mode, out);
+	config_setting_t *decisive = config_setting_get_member(group, "decisive");
+	if (decisive)
+		read_decisive(p, decisive, out);
 	if (!score && !mode)
 		config_problem(p, line_of(group), "finding \"%.*s\": give a score or a mode",
 			STR_ARG(str_first(name, 100)));

@@ -73,6 +73,7 @@ struct reading {
 	config_setting_t *group;
 	struct config_list list;
 	struct config_list_reply *replies; /* CONFIG_LIST_REPLIES_MAX */
+	size_t known;                      /* of them: those that it has by `use` */
 	bool enabled;
 };
 
@@ -256,6 +257,25 @@ static bool member_number(struct reading *r, config_setting_t *group, const char
 	return true;
 }
 
+bool config_list_gives(str name, str *out_use, str *out_reply)
+{
+	for (size_t i = 0; i < ARRAY_LEN(preset_replies); i++) {
+		const struct preset_reply *reply = &preset_replies[i];
+		for (size_t k = 0; k < ARRAY_LEN(presets); k++) {
+			str list = str_from_z(presets[k].name), rest = str_skip(name, list.n);
+			if (strcmp(presets[k].use, reply->use) != 0 || !str_starts(name, list))
+				continue;
+			if (!str_equal(str_skip(rest, rest.n > 0), str_from_z(reply->name)) ||
+				(rest.n && rest.p[0] != '_'))
+				continue;
+			*out_use = str_from_z(reply->use);
+			*out_reply = str_from_z(reply->name);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ── Replies ──────────────────────────────────────────────────────────────────────────────── */
 
 /* The one of that name, or a new one; NULL where there are too many. */
@@ -274,6 +294,18 @@ static struct config_list_reply *reply_named(struct reading *r, str name)
 	return reply;
 }
 
+/* One of those that the list has already was meant, or a new one. */
+static void unknown_reply(struct reading *r, config_setting_t *group, str name)
+{
+	const char *names[CONFIG_LIST_REPLIES_MAX];
+	struct buf hint CLEANUP(buf_done) = BUF_INIT(4096);
+	for (size_t i = 0; i < r->known; i++)
+		names[i] = r->replies[i].name.n ? r->replies[i].name.p : "";
+	config_suggest_of(&hint, names, r->known, name);
+	wrong(r->p, group, "it has no reply \"%.*s\"; %.*s. A new one needs a code or a mask",
+		STR_ARG(name), STR_ARG(buf_str(&hint)));
+}
+
 static void read_code(
 	struct reading *r, config_setting_t *group, struct config_list_reply *reply, bool is_new)
 {
@@ -288,7 +320,9 @@ static void read_code(
 	if (mask != (double)(uint32_t)mask)
 		wrong(r->p, group, "mask: expected a whole number, as 8");
 	reply->mask = (uint32_t)mask;
-	if (is_new && !has_code && !has_mask)
+	if (is_new && !has_code && !has_mask && r->known && reply->name.n)
+		unknown_reply(r, group, reply->name);
+	else if (is_new && !has_code && !has_mask)
 		wrong(r->p, group,
 			"a reply needs a code or a mask: { name = \"SPAM\"; code = "
 			"\"127.0.0.2\"; score = 2.0; }");
@@ -311,6 +345,7 @@ static void read_reply(struct reading *r, config_setting_t *group)
 		return;
 	}
 	bool is_new = r->list.reply_count > before;
+	reply->line = config_setting_source_line(group);
 	read_code(r, group, reply, is_new);
 	(void)member_bool(r, group, "decisive", &reply->decisive);
 	(void)member_bool(r, group, "refusal", &reply->refusal);
@@ -368,6 +403,8 @@ static void take_preset(struct reading *r, const struct preset *preset)
 		to->decisive = from->decisive;
 		to->refusal = from->refusal;
 		to->text = str_from_z(from->text);
+		to->line = config_setting_source_line(r->group);
+		r->known = r->list.reply_count;
 	}
 }
 
@@ -459,6 +496,7 @@ static void read_list(struct reading *r)
 	read_members(r);
 	read_replies(r);
 	check_list(r);
+	r->list.line = config_setting_source_line(r->group);
 	r->list.suffix = r->list.key.n ? arena_printf(r->p->arena, "%.*s.%.*s",
 						 STR_ARG(r->list.key), STR_ARG(r->list.zone))
 				       : r->list.zone;

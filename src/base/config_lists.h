@@ -47,6 +47,7 @@ struct config_list_reply {
 	bool decisive; /* the score may reach filter.junk_at by itself */
 	bool refusal;  /* no listing: the list refuses our questions */
 	str text;
+	unsigned line; /* of the file, where its score stands, or its list */
 };
 
 struct config_list {
@@ -60,6 +61,7 @@ struct config_list {
 	unsigned max_received;
 	const struct config_list_reply *replies;
 	size_t reply_count;
+	unsigned line; /* of the file */
 };
 
 struct config_lists {
@@ -76,6 +78,10 @@ enum {
 
 /* "client", "received", …: the name of one bit. */
 const char *config_list_of_name(enum config_list_of of);
+
+/* Whether a list that is known by name gives its findings such a name ("ZEN_SBL"); what to `use`
+ * then, and the name of the reply. */
+bool config_list_gives(str name, str *out_use, str *out_reply);
 
 /* Those known by name, as comments of the sample; the section of the manual page. */
 void config_lists_write_sample(struct buf *out);

@@ -200,6 +200,30 @@ static void test_lists(void **state)
 #define LISTS(text) HOST "filter: { lists = ( " text " ); };"
 #define REPLY(text) LISTS("{ use = \"surbl\"; replies = ( { " text " } ); }")
 
+static void test_lines(void **state)
+{
+	const struct config *c = parse_good(
+		HOST "filter: {\n junk_at = 4.0; findings = (\n{ name = \"SPF_FAIL\"; score = 1.0; "
+		     "decisive = true; } );\n lists = ( {\n use = \"surbl\"; replies = (\n{ name "
+		     "= \"PHISH\"; score = 1.0; } ); } ); };\n"
+		     "domains = ( { name = \"A.example\";\n filter: { reject_at = 9.0; }; } );");
+	assert_int_equal(config_line(c, STR_EMPTY, "filter.junk_at"), 3);
+	assert_int_equal(config_line(c, STR_EMPTY, "filter.reject_at"), 0);
+	assert_int_equal(config_line(c, STR("a.example"), "filter.reject_at"), 9);
+	assert_int_equal(config_line(c, STR("a.example"), "filter.junk_at"), 0);
+	assert_int_equal(config_line(c, STR("b.example"), "filter.junk_at"), 0);
+	assert_int_equal(c->filter.findings.items[0].line, 4);
+	assert_true(c->filter.findings.items[0].decisive);
+	const struct config_list *l = &c->filter.lists.items[0];
+	assert_int_equal(l->line, 5);
+	assert_int_equal(l->replies[0].line, 7);
+	assert_int_equal(l->replies[1].line, 5);
+	config_unref(c);
+	c = parse_good(HOST);
+	assert_int_equal(config_line(c, STR("a.example"), "filter.junk_at"), 0);
+	config_unref(c);
+}
+
 static void test_servers(void **state)
 {
 	const struct config *c = parse_good(
@@ -353,6 +377,16 @@ static void test_errors(void **state)
 			"unknown mode" },
 		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; } ); };",
 			"give a score or a mode" },
+		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; score = 1; decisive = 1; } "
+		       "); "
+		       "};",
+			"filter.findings: decisive: write true or false" },
+		{ HOST "filter: { findings = (\n{ name = \"ZEN_SBL\"; score = 1; } ); };",
+			"postern.conf:3: filter.findings: ZEN_SBL is of a list: give it a score in "
+			"filter.lists = ( { use = \"spamhaus-zen\"; replies = ( { name = \"SBL\"; "
+			"score = … } ) } )" },
+		{ HOST "filter: { findings = ( { name = \"ZEN_SBLX\"; score = 1; } ); };",
+			"unknown finding \"ZEN_SBLX\"" },
 		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; score = 1001; } ); };",
 			"a score is a number from -1000 to 1000" },
 		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; score = \"1\"; } ); };",
@@ -397,7 +431,10 @@ static void test_errors(void **state)
 		{ LISTS("{ use = \"surbl\"; replies = 5; }"),
 			"replies: expected a list of groups" },
 		{ LISTS("{ use = \"surbl\"; replies = ( 5 ); }"), "replies: expected a list" },
-		{ REPLY("name = \"X\"; score = 1;"), "a reply needs a code or a mask" },
+		{ REPLY("score = 1;"), "a reply needs a code or a mask" },
+		{ REPLY("name = \"PHISHY\"; score = 1;"),
+			"filter.lists: it has no reply \"PHISHY\"; did you mean \"PHISH\"?. A new "
+			"one needs a code or a mask" },
 		{ REPLY("name = \"X\"; mask = 1;"), "a reply needs a score" },
 		{ REPLY("mask = 1.5; score = 1;"), "mask: expected a whole number" },
 		{ REPLY("mask = 0; score = 1;"), "mask: expected a number from 1" },
@@ -570,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_servers),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_several_errors),

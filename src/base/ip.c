@@ -101,7 +101,7 @@ bool ip_is_private(const struct ip *ip)
 	return ip_networks_contain(&(struct ip_networks){ networks, ARRAY_LEN(networks) }, ip);
 }
 
-static struct ip first_bits(const struct ip *ip, unsigned bits)
+struct ip ip_prefix(const struct ip *ip, unsigned bits)
 {
 	struct ip out = *ip;
 	for (unsigned i = 0; i < sizeof out.bytes; i++) {
@@ -126,7 +126,7 @@ int ip_network_parse(str s, struct ip_network *out, struct err *err)
 			"\"%.*s\": the prefix length is not a number from 0 to %u", STR_ARG(s),
 			most);
 	uint8_t total = (uint8_t)(is_dotted ? bits + MAPPED_BITS : bits);
-	struct ip base = first_bits(&ip, total);
+	struct ip base = ip_prefix(&ip, total);
 	if (!ip_equal(&base, &ip)) {
 		char meant[IP_TEXT_SIZE];
 		ip_format(&base, meant);
@@ -141,7 +141,7 @@ int ip_network_parse(str s, struct ip_network *out, struct err *err)
 
 bool ip_network_contains(const struct ip_network *network, const struct ip *ip)
 {
-	struct ip base = first_bits(ip, network->bits);
+	struct ip base = ip_prefix(ip, network->bits);
 	return ip_equal(&base, &network->base);
 }
 
@@ -155,5 +155,5 @@ bool ip_networks_contain(const struct ip_networks *networks, const struct ip *ip
 
 struct ip ip_client(const struct ip *ip)
 {
-	return ip_is_v4(ip) ? *ip : first_bits(ip, 64);
+	return ip_is_v4(ip) ? *ip : ip_prefix(ip, 64);
 }

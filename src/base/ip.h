@@ -50,6 +50,9 @@ struct ip_networks {
  * one of the two halves is then a slip. -EINVAL, and what is wrong in err. */
 int ip_network_parse(str s, struct ip_network *out, struct err *err) MUST_USE;
 
+/* The address with all bits beyond the first `bits` cleared. */
+struct ip ip_prefix(const struct ip *ip, unsigned bits);
+
 bool ip_network_contains(const struct ip_network *network, const struct ip *ip);
 bool ip_networks_contain(const struct ip_networks *networks, const struct ip *ip);
 

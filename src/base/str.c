@@ -10,11 +10,6 @@ int ascii_hex(char c)
 	return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
-bool str_equal_nocase(str a, str b)
-{
-	return a.n == b.n && str_starts_nocase(a, b);
-}
-
 bool str_starts(str s, str prefix)
 {
 	return s.n >= prefix.n && str_equal(str_first(s, prefix.n), prefix);
@@ -61,8 +56,11 @@ ptrdiff_t str_find_last_char(str s, char c)
 
 ptrdiff_t str_find_any(str s, str set)
 {
+	uint64_t wanted[4] = { 0 }; /* a bit for each byte */
+	for (size_t i = 0; i < set.n; i++)
+		wanted[(unsigned char)set.p[i] >> 6] |= (uint64_t)1 << (set.p[i] & 63);
 	for (size_t i = 0; i < s.n; i++)
-		if (str_find_char(set, s.p[i]) >= 0)
+		if (wanted[(unsigned char)s.p[i] >> 6] >> (s.p[i] & 63) & 1)
 			return (ptrdiff_t)i;
 	return -1;
 }
@@ -75,11 +73,31 @@ ptrdiff_t str_find(str s, str needle)
 	return hit ? hit - s.p : -1;
 }
 
+/* Where c is next, or `end`. */
+static const char *next_char(const char *from, const char *end, char c)
+{
+	const char *hit = from < end ? memchr(from, c, (size_t)(end - from)) : NULL;
+	return hit ? hit : end;
+}
+
+/* From one first letter of the needle to the next, which memchr() finds many bytes at a time. */
 ptrdiff_t str_find_nocase(str s, str needle)
 {
-	for (size_t i = 0; i + needle.n <= s.n; i++)
-		if (str_starts_nocase(str_skip(s, i), needle))
-			return (ptrdiff_t)i;
+	if (needle.n == 0 || needle.n > s.n)
+		return needle.n ? -1 : 0;
+	const char *end = s.p + (s.n - needle.n + 1);
+	char lower = ascii_lower(needle.p[0]), upper = ascii_upper(needle.p[0]);
+	const char *small = next_char(s.p, end, lower);
+	const char *large = lower == upper ? end : next_char(s.p, end, upper);
+	while (small < end || large < end) {
+		const char *at = MIN(small, large);
+		if (str_starts_nocase(str_from(at, needle.n), needle))
+			return at - s.p;
+		if (at == small)
+			small = next_char(at + 1, end, lower);
+		else
+			large = next_char(at + 1, end, upper);
+	}
 	return -1;
 }
 

@@ -81,12 +81,16 @@ static inline char ascii_upper(char c)
 /* The value of a hexadecimal digit, or -1. */
 int ascii_hex(char c);
 
-bool str_equal_nocase(str a, str b);
 bool str_starts(str s, str prefix);
 bool str_starts_nocase(str s, str prefix);
 bool str_ends(str s, str suffix);
 bool str_ends_nocase(str s, str suffix);
 int str_compare(str a, str b); /* byte order, as memcmp */
+
+static inline bool str_equal_nocase(str a, str b)
+{
+	return a.n == b.n && str_starts_nocase(a, b);
+}
 
 /* Index of the first / last c, of the first byte of `set`, of the first `needle`; -1 if none. */
 ptrdiff_t str_find_char(str s, char c);

@@ -73,6 +73,39 @@ static void finding(void **state)
 	assert_int_equal(str_find_nocase(s, STR("B.C")), 2);
 	assert_int_equal(str_find_nocase(s, STR("c.")), -1);
 	assert_int_equal(str_find_nocase(STR("b"), STR("bb")), -1);
+	assert_int_equal(str_find_nocase(s, STR_EMPTY), 0);
+	assert_int_equal(str_find_nocase(STR_EMPTY, STR("a")), -1);
+}
+
+static void any_byte_is_found(void **state)
+{
+	for (unsigned c = 0; c < 256; c++) {
+		char text[] = { (char)(c + 1), (char)(c + 64), (char)c, (char)c };
+		char set[] = { (char)(c + 128), (char)c };
+		assert_int_equal(str_find_any(str_from(text, 4), str_from(set, 2)), 2);
+		assert_int_equal(str_find_any(str_from(text, 2), str_from(set, 2)), -1);
+	}
+}
+
+/* All texts of six letters of either case, or none, and all needles of up to two. */
+static void every_place_in_either_case(void **state)
+{
+	static const char letters[] = "aAbB.";
+	static const char *const needles[] = { "a", "B", ".", "ab", "Ba", "aa", "B.", ".A", ".." };
+	for (size_t i = 0; i < 5 * 5 * 5 * 5 * 5 * 5; i++) {
+		char text[6];
+		for (size_t k = 0, rest = i; k < sizeof text; k++, rest /= 5)
+			text[k] = letters[rest % 5];
+		for (size_t k = 0; k < ARRAY_LEN(needles); k++) {
+			str needle = z(needles[k]);
+			ptrdiff_t at = 0;
+			while (at + needle.n <= sizeof text &&
+				strncasecmp(text + at, needle.p, needle.n) != 0)
+				at++;
+			assert_int_equal(str_find_nocase(str_from(text, sizeof text), needle),
+				at + needle.n <= sizeof text ? at : -1);
+		}
+	}
 }
 
 static void trimming_and_cutting(void **state)
@@ -154,6 +187,8 @@ int main(void)
 		cmocka_unit_test(comparing),
 		cmocka_unit_test(beginnings_and_ends),
 		cmocka_unit_test(finding),
+		cmocka_unit_test(any_byte_is_found),
+		cmocka_unit_test(every_place_in_either_case),
 		cmocka_unit_test(trimming_and_cutting),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(copies_with_a_nul),

@@ -1,11 +1,17 @@
 #include "base/utf8.h"
 
-bool ascii_only(str s)
+size_t ascii_length(str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
-			return false;
-	return true;
+	size_t n = 0;
+	/* Eight at a time, as long as none has its highest bit set. */
+	for (uint64_t eight; n + sizeof eight <= s.n; n += sizeof eight) {
+		memcpy(&eight, s.p + n, sizeof eight);
+		if (eight & 0x8080808080808080)
+			break;
+	}
+	while (n < s.n && (unsigned char)s.p[n] < 0x80)
+		n++;
+	return n;
 }
 
 size_t utf8_decode(str s, uint32_t *out)
@@ -41,7 +47,7 @@ size_t utf8_decode(str s, uint32_t *out)
 bool utf8_valid(str s)
 {
 	uint32_t c;
-	while (s.n) {
+	while ((s = str_skip(s, ascii_length(s))).n) {
 		size_t n = utf8_decode(s, &c);
 		if (n == 0)
 			return false;

@@ -7,8 +7,14 @@
 
 bool utf8_valid(str s);
 
+/* How many bytes up to 127 s begins with. */
+size_t ascii_length(str s);
+
 /* True where s has no byte above 127. */
-bool ascii_only(str s);
+static inline bool ascii_only(str s)
+{
+	return ascii_length(s) == s.n;
+}
 
 /* Decodes the first character into *out and returns its length in bytes, 1 to 4; on invalid or
  * truncated input returns 0. */

@@ -75,6 +75,26 @@ static void whole_strings(void **state)
 	assert_false(ascii_only(STR("a\x80")));
 }
 
+static void where_ascii_ends(void **state)
+{
+	char text[27];
+	for (size_t n = 0; n <= sizeof text; n++)
+		for (size_t at = 0; at <= n; at++) {
+			memset(text, 0x7f, sizeof text);
+			if (at < n)
+				memset(text + at, 0x80, n - at);
+			assert_int_equal(ascii_length(str_from(text, n)), at);
+		}
+	/* A character that begins anywhere within what is looked at together. */
+	for (size_t at = 0; at < 20; at++) {
+		memset(text, 'a', sizeof text);
+		text[at] = '\xc3';
+		text[at + 1] = '\xa4';
+		assert_true(utf8_valid(str_from(text, sizeof text)));
+		assert_false(utf8_valid(str_from(text, at + 1)));
+	}
+}
+
 static void test_unseen(void **state)
 {
 	static const uint32_t unseen[] = { 0xad, 0x200b, 0x200d, 0x202e, 0x2066, 0xfeff, 0xe0041 };
@@ -93,6 +113,7 @@ int main(void)
 		cmocka_unit_test(every_character),
 		cmocka_unit_test(only_what_the_standard_allows),
 		cmocka_unit_test(whole_strings),
+		cmocka_unit_test(where_ascii_ends),
 		cmocka_unit_test(test_unseen),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

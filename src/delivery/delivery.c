@@ -28,6 +28,7 @@ struct delivery {
 	struct map inboxes; /* of struct inbox by account, those that have work */
 	struct watcher *watchers;
 	struct recorder *recorder; /* NULL: none; not owned */
+	struct delivery_counts counts;
 };
 
 /* One message on its way into one account; stands in the memory of the commit that waits for it. */
@@ -166,6 +167,7 @@ static void done(
 	struct delivery *d, struct inbox *in, struct pending *p, int result, const struct err *err)
 {
 	p->result = result;
+	*(result < 0 ? &d->counts.failed : &d->counts.messages) += 1;
 	if (result < 0)
 		log_error(d->log, "could not deliver", F_STR("id", p->id),
 			F_INT("account", in->account), F_Z("error", strerrordesc_np(-result)),
@@ -206,6 +208,8 @@ static void write_batch(struct task *t, struct inbox *in)
 	struct err err = { "" };
 	int rc = write_items(t, in, items, n, &err);
 	bool any = rc == 0;
+	d->counts.batches++;
+	d->counts.largest_batch = MAX(d->counts.largest_batch, (uint64_t)n);
 	p = first;
 	for (size_t i = 0; i < n; i++) {
 		struct pending *next = p->next; /* p is gone once its commit knows */
@@ -260,21 +264,41 @@ static int enqueue(struct delivery *d, uint64_t account, struct pending *p)
 
 /* ── The calls ────────────────────────────────────────────────────────────────────────────── */
 
-/* prefix: the trace fields, and behind them the message, if that came in the request itself. */
+/* What stands before the message for each account: the trace fields with its own behind them. */
+static str *heads_of(const struct delivery_commit_request *in, struct arena *a)
+{
+	str *heads = arena_array(a, str, in->own_fields.n + 1);
+	for (size_t i = 0; i < in->own_fields.n; i++)
+		heads[i] = arena_join(a, in->trace, in->own_fields.v[i]);
+	return heads;
+}
+
+/* prefix: what is the same for all, with the message, if that came in the request itself. */
 static struct account_delivery delivery_of(
-	const struct delivery_commit_request *in, str prefix, size_t i)
+	const struct delivery_commit_request *in, const str *heads, str prefix, size_t i)
 {
 	return (struct account_delivery){
-		.special_use = in->junk ? SPECIAL_USE_JUNK : SPECIAL_USE_NONE,
+		.special_use = in->junk.n && in->junk.v[i] ? SPECIAL_USE_JUNK : SPECIAL_USE_NONE,
 		.name = in->details.v[i],
 		.or_inbox = true,
 		.internaldate = in->received,
+		.head = in->own.n ? heads[in->own.v[i]] : STR_EMPTY,
 		.prefix = prefix,
 		.fd = in->message,
 		.body_offset = in->offset,
 		.body_size = in->message < 0 ? 0 : in->size,
 		.summary = { in->envelope, in->body, in->bodystructure, in->date },
 	};
+}
+
+static bool own_is_right(const struct delivery_commit_request *in)
+{
+	if (in->own.n != (in->own_fields.n ? in->accounts.n : 0))
+		return false;
+	for (size_t i = 0; i < in->own.n; i++)
+		if (in->own.v[i] >= in->own_fields.n)
+			return false;
+	return true;
 }
 
 static void keep_record(struct delivery *d, str record, const struct ipc_u64s *accounts,
@@ -298,10 +322,23 @@ static void keep_record(struct delivery *d, str record, const struct ipc_u64s *a
 	recorder_add(d->recorder, record, json_done(&j) ? buf_str(&text) : STR_EMPTY);
 }
 
+/* A message that nobody got comes again. */
+static void count_findings(
+	struct delivery *d, const struct delivery_commit_request *in, const struct pending *pending)
+{
+	bool taken = false;
+	for (size_t i = 0; i < in->accounts.n; i++)
+		taken |= pending[i].result == 0;
+	if (d->recorder && in->judged && taken)
+		recorder_count(d->recorder, in->findings.v, in->findings.n, in->junk);
+}
+
 static int record(struct task *t, void *self, const struct delivery_record_request *in,
 	struct arena *a, struct delivery_record_reply *out)
 {
 	struct delivery *d = self;
+	if (d->recorder && in->judged)
+		recorder_count(d->recorder, in->findings.v, in->findings.n, true);
 	if (d->recorder && in->record.n)
 		recorder_add_refused(d->recorder, in->record);
 	return 0;
@@ -312,14 +349,17 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 {
 	struct delivery *d = self;
 	size_t n = in->accounts.n;
-	if ((in->message < 0 && in->content.n != in->size) || n == 0 || in->details.n != n)
+	if ((in->message < 0 && in->content.n != in->size) || n == 0 || in->details.n != n ||
+		(in->junk.n && in->junk.n != n) || !own_is_right(in))
 		return -EINVAL;
-	str prefix = arena_join(a, in->trace, in->content);
+	str body = in->front.n ? arena_join(a, in->front, in->content) : in->content;
+	str prefix = in->own.n ? body : arena_join(a, in->trace, body);
+	const str *heads = heads_of(in, a);
 	struct commit c = { .task = t, .left = n };
 	struct pending *pending = arena_array(a, struct pending, n);
 	for (size_t i = 0; i < n; i++) {
 		pending[i] = (struct pending){
-			.delivery = delivery_of(in, prefix, i), .id = in->id, .commit = &c
+			.delivery = delivery_of(in, heads, prefix, i), .id = in->id, .commit = &c
 		};
 		pending[i].result = enqueue(d, in->accounts.v[i], &pending[i]);
 		if (pending[i].result < 0)
@@ -329,6 +369,7 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 		int rc = task_suspend(t, NEVER);
 		ASSERT(rc == 0);
 	}
+	count_findings(d, in, pending);
 	keep_record(d, in->record, &in->accounts, pending);
 	uint64_t *results = arena_array(a, uint64_t, n);
 	for (size_t i = 0; i < n; i++)
@@ -356,6 +397,11 @@ void delivery_keep_records(struct delivery *d, struct recorder *recorder)
 struct recorder *delivery_recorder(const struct delivery *d)
 {
 	return d->recorder;
+}
+
+const struct delivery_counts *delivery_counted(const struct delivery *d)
+{
+	return &d->counts;
 }
 
 struct delivery *delivery_new(struct loop *l, const struct log *log, str data_dir, size_t max_batch)

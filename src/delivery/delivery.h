@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "delivery/changes_calls.h"
+#include "delivery/counts.h"
 #include "delivery/delivery_calls.h"
 #include "delivery/recorder.h"
 
@@ -26,6 +27,8 @@ void delivery_free(struct delivery *d);
 /* Where decision records go from now on; NULL (as at first): nowhere. It must outlive d. */
 void delivery_keep_records(struct delivery *d, struct recorder *recorder);
 struct recorder *delivery_recorder(const struct delivery *d);
+
+const struct delivery_counts *delivery_counted(const struct delivery *d);
 
 /* What answers delivery_commit(), delivery_record() and delivery_announce(), with the struct
  * delivery as self. Its tasks must not be cancelled while they run: a batch in the making refers to

@@ -43,6 +43,14 @@ static void finish(struct task *t, struct role_process *p)
 		recorder_finish(t, recorder);
 }
 
+static void stats(struct task *t, struct role_process *p, struct json *j)
+{
+	const struct recorder *recorder = delivery_recorder(p->state);
+	delivery_counts_json(delivery_counted(p->state), j);
+	if (recorder)
+		json_i64(j, "records_lost", (int64_t)recorder_dropped(recorder));
+}
+
 static int connected(struct role_process *p, str peer, int fd)
 {
 	return delivery_watch(p->state, peer, fd);
@@ -54,6 +62,7 @@ const struct role delivery_role = {
 	.start = start,
 	.reconfigured = reconfigured,
 	.finish = finish,
+	.stats = stats,
 	.connected = connected,
 	.service = &delivery_service,
 	.ops = &delivery_functions,

@@ -24,6 +24,8 @@ struct order {
 	size_t n;
 	const char *body;
 	uint64_t missing; /* bytes that the spool lacks */
+	bool differs;     /* every second destination: into Junk, and with a field of its own */
+	bool small;       /* in the call itself */
 	int result;
 	uint64_t results[DESTINATIONS_MAX];
 };
@@ -44,11 +46,15 @@ struct stage {
 static void deliver(struct task *t, struct stage *s, struct order *o)
 {
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024 * 1024);
-	str details[DESTINATIONS_MAX], body = str_from_z(o->body);
+	static const str fields[] = { { "A: 1\r\n", 6 }, { "B: 2\r\n", 6 } };
+	str details[DESTINATIONS_MAX], body = str_from_z(o->body), finding = STR("SPF_FAIL");
+	uint64_t second[DESTINATIONS_MAX];
 	int fd CLEANUP(close_fd) = memfd_create("spool", MFD_CLOEXEC);
 	ASSERT(pwrite(fd, body.p, body.n, 0) == (ssize_t)body.n);
 	for (size_t i = 0; i < o->n; i++)
 		details[i] = str_from_z(o->details[i]);
+	for (size_t i = 0; i < o->n; i++)
+		second[i] = i % 2;
 	struct delivery_calls calls = { &delivery_functions, s->delivery };
 	struct delivery_commit_request in = { .id = STR("0123456789"),
 		.trace = STR("Received: x\r\n"),
@@ -60,8 +66,19 @@ static void deliver(struct task *t, struct stage *s, struct order *o)
 		.envelope = STR("(e)"),
 		.body = STR("(b)"),
 		.bodystructure = STR("(s)"),
-		.record = STR("{\"id\":\"0123456789\"}") };
+		.record = STR("{\"id\":\"0123456789\"}"),
+		.judged = true,
+		.findings = { &finding, 1 } };
 	struct delivery_commit_reply out = { 0 };
+	if (o->differs) {
+		in.junk = in.own = (struct ipc_u64s){ second, o->n };
+		in.own_fields = (struct ipc_strs){ fields, 2 };
+		in.front = STR("From: a\r\n");
+	}
+	if (o->small) {
+		in.content = body;
+		in.message = -1;
+	}
 	o->result = delivery_commit(t, &calls, &in, &arena, &out);
 	if (o->result)
 		return;
@@ -208,6 +225,39 @@ static void each_destination_gets_it(void **state)
 	assert_int_equal(count(&s, 3, "INBOX"), 1);
 }
 
+/* Junk for some, and header fields that are not those of others. */
+static void destinations_may_differ(void **state)
+{
+	struct stage s;
+	begin(&s, state, 100);
+	for (int small = 0; small < 2; small++) {
+		struct order *o = add(&s, 1, "\r\nx\r\n");
+		add_place(o, 2, "Archive");
+		add_place(o, 3, "");
+		o->differs = true;
+		o->small = small;
+	}
+	run(&s);
+	end(&s);
+	static const struct {
+		uint64_t account;
+		const char *mailbox, *content;
+	} rows[] = {
+		{ 1, "INBOX", "Received: x\r\nA: 1\r\nFrom: a\r\n\r\nx\r\n" },
+		{ 2, "Junk", "Received: x\r\nB: 2\r\nFrom: a\r\n\r\nx\r\n" },
+		{ 3, "INBOX", "Received: x\r\nA: 1\r\nFrom: a\r\n\r\nx\r\n" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct look l = look(&s, rows[i].account, rows[i].mailbox);
+		assert_int_equal(l.messages.n, 2);
+		assert_body(&l, 0, rows[i].content);
+		assert_body(&l, 1, rows[i].content);
+		look_done(&l);
+	}
+	assert_int_equal(count(&s, 2, "INBOX"), 0);
+	assert_int_equal(count(&s, 2, "Archive"), 0);
+}
+
 static void one_bad_message_does_not_keep_others_out(void **state)
 {
 	struct stage s;
@@ -265,6 +315,18 @@ static void bad_requests_are_refused(void **state)
 	};
 	struct delivery_commit_reply out;
 	assert_int_equal(delivery_functions.commit(NULL, s.delivery, &in, &arena, &out), -EINVAL);
+	uint64_t two[] = { 1, 1 };
+	in.size = 0;
+	in.junk = (struct ipc_u64s){ two, 2 };
+	assert_int_equal(delivery_functions.commit(NULL, s.delivery, &in, &arena, &out), -EINVAL);
+	in.junk.n = 0;
+	in.own = (struct ipc_u64s){ two, 1 };
+	assert_int_equal(delivery_functions.commit(NULL, s.delivery, &in, &arena, &out), -EINVAL);
+	in.own_fields = (struct ipc_strs){ &detail, 1 };
+	assert_int_equal(delivery_functions.commit(NULL, s.delivery, &in, &arena, &out), -EINVAL);
+	in.own.n = 0;
+	assert_int_equal(delivery_functions.commit(NULL, s.delivery, &in, &arena, &out), -EINVAL);
+	in.own_fields.n = 0;
 	in.message = 0;
 	in.details.n = 0;
 	assert_int_equal(delivery_functions.commit(NULL, s.delivery, &in, &arena, &out), -EINVAL);
@@ -290,6 +352,11 @@ static bool expect_deliveries(void *arg, const struct record *record)
 	assert_true(str_equal(record->deliveries, str_from_z(*expected)));
 	*expected = NULL;
 	return true;
+}
+
+static void append_count(void *arg, const struct finding_count *c)
+{
+	buf_printf(arg, "%.*s %d %d;", STR_ARG(c->name), (int)c->spam, (int)c->ham);
 }
 
 static void records_come_with_their_deliveries(void **state)
@@ -321,6 +388,9 @@ static void records_come_with_their_deliveries(void **state)
 			  expect_deliveries, &expected, &err),
 		&err);
 	assert_null(expected);
+	struct buf counts CLEANUP(buf_done) = BUF_INIT(1000);
+	assert_ok(records_counts(records, 0, append_count, &counts, &err), &err);
+	assert_true(str_equal(buf_str(&counts), STR(" 0 1;SPF_FAIL 0 1;")));
 	records_close(records);
 }
 
@@ -432,6 +502,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		store_test(messages_that_come_together_share_a_commit),
 		store_test(each_destination_gets_it),
+		store_test(destinations_may_differ),
 		store_test(one_bad_message_does_not_keep_others_out),
 		store_test(one_bad_account_does_not_keep_others_out),
 		store_test(bad_requests_are_refused),

@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "delivery/tally.h"
 #include "store/records.h"
 
 #include <errno.h>
@@ -37,6 +38,8 @@ struct recorder {
 	bool hurry, busy;
 	struct item *first, **last;
 	size_t bytes;
+	struct tally tally;
+	bool counted; /* something, since the last write began */
 	uint64_t dropped, dropped_told;
 	/* Refused messages in the second that began at `second`. */
 	int64_t second;
@@ -129,13 +132,24 @@ void recorder_add_refused(struct recorder *r, str json)
 		recorder_add(r, json, STR_EMPTY);
 }
 
+void recorder_count(struct recorder *r, const str *names, size_t n, bool spam)
+{
+	if (!r->task)
+		return;
+	tally_add(&r->tally, names, n, spam);
+	if (!r->counted)
+		event_set(&r->news);
+	r->counted = true;
+}
+
 /* ── On the thread ────────────────────────────────────────────────────────────────────────── */
 
 struct job {
 	struct recorder *recorder;
 	struct item *items;
 	size_t n, written;
-	int64_t keep, now; /* nanoseconds */
+	struct tally tally; /* empty once it is written */
+	int64_t keep, now;  /* nanoseconds */
 	uint64_t max_size;
 	struct err err;
 	int result;
@@ -165,6 +179,23 @@ static int write_items(struct job *j)
 	return rc;
 }
 
+static int write_counts(struct job *j)
+{
+	size_t n = j->tally.counts.n;
+	if (n == 0)
+		return 0;
+	struct finding_count *all = xcalloc(n, sizeof *all);
+	n = tally_list(&j->tally, all, n);
+	int64_t day = j->now / NSEC_PER_SEC / 86400;
+	int rc = records_count(j->recorder->store, all, n, day, &j->err);
+	free(all);
+	if (rc < 0)
+		return rc;
+	tally_done(&j->tally);
+	tally_init(&j->tally);
+	return 0;
+}
+
 /* In steps no shorter than what comes in, so that a full store stays at its size. */
 static int prune(struct job *j)
 {
@@ -181,6 +212,8 @@ static void run_job(void *arg)
 		j->result = write_items(j);
 	if (j->result == 0)
 		j->written = j->n;
+	if (j->result == 0)
+		j->result = write_counts(j);
 	/* A full disk may have room again when the oldest are gone. */
 	if (j->recorder->store) {
 		int rc = prune(j);
@@ -221,9 +254,14 @@ static void write_queue(struct task *t, struct recorder *r)
 	r->first = NULL;
 	r->last = &r->first;
 	r->bytes = 0;
+	r->counted = false;
+	tally_init(&j.tally);
+	tally_merge(&j.tally, &r->tally);
 	r->busy = true;
 	task_offload(t, run_job, &j);
 	r->busy = false;
+	tally_merge(&r->tally, &j.tally);
+	tally_done(&j.tally);
 	tell(r, &j);
 	while (j.items) {
 		struct item *next = j.items->next;
@@ -247,8 +285,8 @@ static void keep_records(struct task *t, void *arg)
 {
 	struct recorder *r = arg;
 	bool more = true;
-	while (more || r->first) {
-		if (more && !r->first)
+	while (more || r->first || r->counted) {
+		if (more && !r->first && !r->counted)
 			event_set(&r->idle);
 		more = more && collect(t, r);
 		if (r->refused > RECORDER_REFUSED_MAX)
@@ -263,7 +301,7 @@ void recorder_finish(struct task *t, struct recorder *r)
 {
 	r->hurry = true;
 	event_set(&r->news);
-	while (r->task && (r->first || r->busy))
+	while (r->task && (r->first || r->counted || r->busy))
 		if (event_wait(t, &r->idle, NEVER) < 0)
 			return;
 }
@@ -274,6 +312,7 @@ int recorder_new(struct loop *l, const struct log *log, str data_dir, int64_t ke
 	struct recorder *r = xcalloc(1, sizeof *r);
 	*r = (struct recorder){ .loop = l, .log = log, .data_dir = str_dup_z(data_dir) };
 	r->last = &r->first;
+	tally_init(&r->tally);
 	recorder_limit(r, keep, max_size);
 	int rc = task_start(l, keep_records, r, &r->task);
 	if (rc < 0)
@@ -289,6 +328,7 @@ void recorder_free(struct recorder *r)
 		return;
 	ASSERT(!r->task);
 	records_close(r->store);
+	tally_done(&r->tally);
 	free(r->data_dir);
 	free(r);
 }

@@ -32,6 +32,10 @@ void recorder_add(struct recorder *r, str json, str deliveries);
 /* The record of a message that was not delivered; bounded. */
 void recorder_add_refused(struct recorder *r, str json);
 
+/* Counts a message that was judged, and the names of what was found in it. Unlike records, counts
+ * that could not be written are tried again. */
+void recorder_count(struct recorder *r, const str *names, size_t n, bool spam);
+
 /* Waits until all that was added has been written or given up; from now on records are not
  * collected but written as they come. */
 void recorder_finish(struct task *t, struct recorder *r);

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "delivery/recorder.h"
+#include "store/db.h"
 #include "store/records.h"
 
 static const struct log no_log;
@@ -164,6 +165,71 @@ static void one_record_has_a_bound(void **state)
 	assert_int_equal(count(&s).all, 1);
 }
 
+static void take_count(void *arg, const struct finding_count *c)
+{
+	if (c->name.n == 0)
+		*(struct finding_count *)arg = *c;
+}
+
+static struct finding_count counted(const struct stage *s)
+{
+	struct records *r;
+	struct err err = { "" };
+	struct finding_count c = { 0 };
+	assert_ok(records_open(s->dir, RECORDS_READ_ONLY, &r, &err), &err);
+	assert_ok(records_counts(r, 0, take_count, &c, &err), &err);
+	records_close(r);
+	return c;
+}
+
+static void count_some(struct stage *s)
+{
+	const str name = STR("SPF_FAIL");
+	for (int i = 0; i < 100; i++)
+		recorder_count(s->recorder, &name, 1, i < 10);
+}
+
+static void findings_are_counted(void **state)
+{
+	struct stage s;
+	begin(&s, state, true);
+	run(&s, count_some);
+	assert_int_equal(counted(&s).spam, 10);
+	count_some(&s);
+	end(&s); /* cancelled */
+	assert_int_equal(counted(&s).spam, 20);
+	assert_int_equal(counted(&s).ham, 180);
+}
+
+static void run_sql(const struct stage *s, const char *sql)
+{
+	char path[600];
+	struct db *db;
+	struct err err = { "" };
+	snprintf(path, sizeof path, "%s/records/records.db", s->dir);
+	assert_ok(db_open(path, 0, &db, &err), &err);
+	assert_ok(db_script(db, sql, &err), &err);
+	db_close(db);
+}
+
+static void counts_are_kept_until_they_can_be_written(void **state)
+{
+	struct stage s;
+	struct records *r;
+	struct err err = { "" };
+	begin(&s, state, true);
+	assert_ok(records_open(s.dir, RECORDS_CREATE, &r, &err), &err);
+	records_close(r);
+	run_sql(&s, "CREATE UNIQUE INDEX one ON finding_count (day)");
+	run(&s, count_some);
+	assert_int_equal(counted(&s).spam, 0);
+	run_sql(&s, "DROP INDEX one");
+	run(&s, count_some);
+	end(&s);
+	assert_int_equal(counted(&s).spam, 20);
+	assert_int_equal(counted(&s).ham, 180);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +239,8 @@ int main(void)
 		store_test(refusals_beyond_a_number_are_counted),
 		store_test(a_store_that_is_not_there_stops_nothing),
 		store_test(one_record_has_a_bound),
+		store_test(findings_are_counted),
+		store_test(counts_are_kept_until_they_can_be_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,14 +108,16 @@ static int append(struct resolution *r, str address, str detail)
 	return 0;
 }
 
-static int add_destination(struct resolution *r, uint64_t account, str detail)
+static int add_destination(
+	struct resolution *r, const struct directory_account *account, str detail)
 {
-	if (map_put(&r->accounts, MAP_KEY(account), r))
+	if (map_put(&r->accounts, MAP_KEY(account->id), r))
 		return 0;
 	if (r->n == DIRECTORY_DESTINATIONS_MAX)
 		return -E2BIG;
 	r->to = grown(r->to, r->n, sizeof *r->to);
-	r->to[r->n++] = (struct directory_destination){ account, detail };
+	r->to[r->n++] = (struct directory_destination){ account->id, detail, account->junk_at,
+		account->reject_at };
 	return 0;
 }
 
@@ -130,7 +132,7 @@ static int find(struct resolution *r, str local, str domain, str detail, struct 
 	str address = mailbox_text(local, domain, &r->rows);
 	int e = directory_account_find(r->d->store, address, &r->rows, &account, err);
 	if (e == 0)
-		e = add_destination(r, account.id, detail);
+		e = add_destination(r, &account, detail);
 	if (e != -ENOENT && e != -EINVAL)
 		return e ? e : 1;
 	str *targets;
@@ -187,11 +189,11 @@ static int step(struct resolution *r, const struct step *s, struct err *err)
 	return MIN(e, 0);
 }
 
-static uint64_t first_of(const struct directory_account *accounts, size_t n)
+static const struct directory_account *first_of(const struct directory_account *accounts, size_t n)
 {
-	uint64_t first = 0;
-	for (size_t i = 0; i < n; i++)
-		first = first == 0 ? accounts[i].id : MIN(first, accounts[i].id);
+	const struct directory_account *first = accounts;
+	for (size_t i = 1; i < n; i++)
+		first = accounts[i].id < first->id ? &accounts[i] : first;
 	return first;
 }
 

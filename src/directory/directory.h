@@ -51,7 +51,8 @@ enum directory_answer {
 
 struct directory_destination {
 	uint64_t account;
-	str detail; /* as the sender wrote it; empty: none */
+	str detail;                 /* as the sender wrote it; empty: none */
+	int64_t junk_at, reject_at; /* its own, in hundredths; 0: none */
 };
 
 struct directory_route {

@@ -85,7 +85,7 @@ int directory_route_copy(
 	if (!to || !copy_str(route->why, arena, &copy.why))
 		return -ENOMEM;
 	for (size_t i = 0; i < route->n; i++) {
-		to[i].account = route->to[i].account;
+		to[i] = route->to[i];
 		if (!copy_str(route->to[i].detail, arena, &to[i].detail))
 			return -ENOMEM;
 	}

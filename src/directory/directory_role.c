@@ -5,7 +5,11 @@
  */
 #include "directory/directory_role.h"
 
+#include "base/clock.h"
+#include "directory/counts.h"
 #include "directory/directory.h"
+#include "directory/domain.h"
+#include "directory/local_list.h"
 #include "directory/login.h"
 #include "directory/password.h"
 
@@ -15,11 +19,15 @@
 /* Passwords are checked in so many lanes, each one at a time: some 50 ms and 16 MiB each. */
 enum { LANES = 3 };
 
+#define EXPIRE_INTERVAL SECONDS(3600)
+
 struct directory_server {
 	struct directory *directory;
+	struct local_lists *lists;
 	struct login_secret secret;
 	struct task_lock lanes[LANES];
 	unsigned next_lane;
+	struct directory_counts counts;
 };
 
 /* ── Addresses ────────────────────────────────────────────────────────────────────────────── */
@@ -28,15 +36,97 @@ static void fill_reply(
 	const struct directory_route *route, struct arena *a, struct directory_find_reply *out)
 {
 	uint64_t *accounts = arena_array(a, uint64_t, route->n);
+	uint64_t *junk_at = arena_array(a, uint64_t, route->n);
+	uint64_t *reject_at = arena_array(a, uint64_t, route->n);
 	str *details = arena_array(a, str, route->n);
 	for (size_t i = 0; i < route->n; i++) {
 		accounts[i] = route->to[i].account;
 		details[i] = route->to[i].detail;
+		junk_at[i] = (uint64_t)route->to[i].junk_at;
+		reject_at[i] = (uint64_t)route->to[i].reject_at;
 	}
 	out->answer = route->answer;
 	out->accounts = (struct ipc_u64s){ accounts, route->n };
 	out->details = (struct ipc_strs){ details, route->n };
+	out->junk_at = (struct ipc_u64s){ junk_at, route->n };
+	out->reject_at = (struct ipc_u64s){ reject_at, route->n };
 	out->why = route->why;
+}
+
+static int client_of(str bytes, struct ip *ip, const struct ip **out)
+{
+	*out = bytes.n ? ip : NULL;
+	if (bytes.n && bytes.n != sizeof ip->bytes)
+		return -EINVAL;
+	if (bytes.n)
+		memcpy(ip->bytes, bytes.p, bytes.n);
+	return 0;
+}
+
+/* The accounts of a reply, and the domain of the address behind them. Without one, that is empty:
+ * the server's scope, which is not asked for here. */
+static size_t scopes_of(
+	const struct directory_find_reply *found, str address, struct arena *a, str **out)
+{
+	size_t n = found->accounts.n;
+	str *scopes = arena_array(a, str, n + 1), local;
+	char domain[DOMAIN_TEXT_SIZE];
+	for (size_t i = 0; i < n; i++) {
+		char text[DIRECTORY_SCOPE_SIZE];
+		scopes[i] = arena_str(a, directory_account_scope(found->accounts.v[i], text));
+	}
+	*out = scopes;
+	if (!mailbox_split(address, a, &local, domain))
+		return n;
+	scopes[n] = arena_str(a, str_from_z(domain));
+	return n + 1;
+}
+
+/* The block of the first account, where all accounts have one; else NULL. */
+static const struct local_match *blocked_for_all(
+	const struct local_answer *answer, const str *scopes, size_t account_count, str domain)
+{
+	const struct local_match *first = NULL;
+	for (size_t i = 0; i < account_count; i++) {
+		const struct local_reader reader = { scopes[i], domain };
+		const struct local_match *m = local_decide_early(answer, &reader);
+		if (!m)
+			return NULL;
+		first = first ? first : m;
+	}
+	return first;
+}
+
+/* The lists of domain and accounts: those of the server are the filter's affair. */
+static int find_blocked(struct directory_server *s, const struct directory_find_request *in,
+	struct arena *a, struct directory_find_reply *out, struct err *err)
+{
+	struct ip ip;
+	str *scopes;
+	struct local_query query = { .senders = &in->sender,
+		.sender_count = in->sender.n > 0,
+		.now = clock_wall() / NSEC_PER_SEC };
+	struct local_answer answer;
+	query.scope_count = scopes_of(out, in->address, a, &scopes);
+	query.scopes = scopes;
+	int rc = client_of(in->client, &ip, &query.client);
+	if (rc == 0)
+		rc = local_lists_any(s->lists, scopes, query.scope_count, &out->listed, err);
+	if (rc < 0 || !out->listed)
+		return rc;
+	rc = local_lists_find(s->lists, &query, a, &answer, err);
+	if (rc < 0)
+		return rc;
+	size_t n = out->accounts.n;
+	const struct local_match *m =
+		blocked_for_all(&answer, scopes, n, query.scope_count > n ? scopes[n] : STR_EMPTY);
+	if (m) {
+		out->blocked = m->kind;
+		out->subject = m->subject;
+		out->owner = m->owner;
+		out->comment = m->comment;
+	}
+	return 0;
 }
 
 static int find(struct task *t, void *self, const struct directory_find_request *in,
@@ -46,11 +136,68 @@ static int find(struct task *t, void *self, const struct directory_find_request 
 	struct directory_route route;
 	struct err err = { "" };
 	int rc = directory_resolve(s->directory, in->address, a, &route, &err);
+	s->counts.lookups++;
+	if (rc == 0)
+		fill_reply(&route, a, out);
+	if (rc == 0 && in->client.n && route.answer == DIRECTORY_DELIVER)
+		rc = find_blocked(s, in, a, out, &err);
+	s->counts.errors += rc < 0;
 	if (rc < 0)
 		log_error(task_log(t), "cannot look up an address", F_STR("address", in->address),
 			F_Z("error", err.text));
+	return rc;
+}
+
+/* ── Lists ────────────────────────────────────────────────────────────────────────────────── */
+
+static void fill_listed(
+	const struct local_answer *answer, struct arena *a, struct directory_listed_reply *out)
+{
+	size_t n = answer->n;
+	uint64_t *lists = arena_array(a, uint64_t, n), *kinds = arena_array(a, uint64_t, n);
+	uint64_t *things = arena_array(a, uint64_t, n);
+	str *in = arena_array(a, str, n), *owners = arena_array(a, str, n);
+	str *subjects = arena_array(a, str, n), *comments = arena_array(a, str, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct local_match *m = &answer->matches[i];
+		lists[i] = m->list;
+		kinds[i] = m->kind;
+		things[i] = m->thing;
+		in[i] = m->scope;
+		owners[i] = m->owner;
+		subjects[i] = m->subject;
+		comments[i] = m->comment;
+	}
+	*out = (struct directory_listed_reply){ .lists = { lists, n },
+		.kinds = { kinds, n },
+		.things = { things, n },
+		.in = { in, n },
+		.owners = { owners, n },
+		.subjects = { subjects, n },
+		.comments = { comments, n },
+		.waiting = { answer->waiting, answer->waiting_count },
+		.about_senders = answer->senders };
+}
+
+static int listed(struct task *t, void *self, const struct directory_listed_request *in,
+	struct arena *a, struct directory_listed_reply *out)
+{
+	struct directory_server *s = self;
+	struct ip ip;
+	struct local_answer answer;
+	struct err err = { "" };
+	struct local_query query = { .senders = in->senders.v,
+		.sender_count = in->senders.n,
+		.scopes = in->scopes.v,
+		.scope_count = in->scopes.n,
+		.now = clock_wall() / NSEC_PER_SEC };
+	int rc = client_of(in->client, &ip, &query.client);
+	if (rc == 0)
+		rc = local_lists_find(s->lists, &query, a, &answer, &err);
+	if (rc < 0)
+		log_error(task_log(t), "cannot look into the lists", F_Z("error", err.text));
 	else
-		fill_reply(&route, a, out);
+		fill_listed(&answer, a, out);
 	return rc;
 }
 
@@ -84,6 +231,7 @@ static int find_login(struct task *t, struct login_job *job)
 	struct err err = { "" };
 	int rc = login_find(directory_store_of(job->server->directory), &job->server->secret,
 		job->name, job->arena, &job->login, &err);
+	job->server->counts.errors += rc < 0;
 	if (rc < 0)
 		log_error(task_log(t), "cannot look up a login", F_Z("error", err.text));
 	return rc;
@@ -98,6 +246,7 @@ static int check(struct task *t, struct login_job *job, void (*run)(void *))
 		return rc;
 	task_offload(t, run, job);
 	task_unlock(lane);
+	*(job->ok ? &s->counts.logins : &s->counts.logins_failed) += 1;
 	return 0;
 }
 
@@ -157,6 +306,7 @@ static int scram_verification(struct task *t, void *self,
 
 const struct directory_ops directory_functions = {
 	.find = find,
+	.listed = listed,
 	.login = login,
 	.scram_challenge = scram_challenge,
 	.scram_verify = scram_verification,
@@ -177,6 +327,7 @@ int directory_server_new(
 		directory_server_free(s);
 		return rc;
 	}
+	s->lists = local_lists_new(directory_store_of(s->directory));
 	*out = s;
 	return 0;
 }
@@ -185,6 +336,7 @@ void directory_server_free(struct directory_server *s)
 {
 	if (!s)
 		return;
+	local_lists_free(s->lists);
 	directory_close(s->directory);
 	password_wipe(&s->secret, sizeof s->secret);
 	free(s);
@@ -196,20 +348,61 @@ static void sandbox(const struct config *config, struct sandbox *out)
 	sandbox_allow(out, config->data_dir, "", SANDBOX_WRITE);
 }
 
+struct expiry {
+	const char *data_dir;
+	struct err err;
+	int rc;
+};
+
+/* On a thread, with a handle of its own: it may have to wait for others who write. */
+static void run_expiry(void *arg)
+{
+	struct expiry *e = arg;
+	struct directory_store *store;
+	size_t n;
+	e->rc = directory_store_open(e->data_dir, false, &store, &e->err);
+	if (e->rc < 0)
+		return;
+	e->rc = directory_entries_expire(store, clock_wall() / NSEC_PER_SEC, &n, &e->err);
+	directory_store_close(store);
+}
+
+static void expire_entries(struct task *t, void *arg)
+{
+	struct role_process *p = arg;
+	char *data_dir CLEANUP(free_pointer) = str_dup_z(p->config->data_dir);
+	while (task_sleep(t, EXPIRE_INTERVAL) == 0) {
+		struct expiry e = { .data_dir = data_dir };
+		task_offload(t, run_expiry, &e);
+		if (e.rc < 0)
+			log_warning(p->log, "what has expired stays in the lists",
+				F_Z("error", e.err.text));
+	}
+}
+
 static int start(struct role_process *p, struct err *err)
 {
 	struct directory_server *s;
 	int rc = directory_server_new(
 		p->config->data_dir, p->config->directory.detail_separator, &s, err);
 	if (rc == 0)
+		rc = task_start(p->loop, expire_entries, p, NULL);
+	if (rc == 0)
 		p->state = s;
 	return rc;
+}
+
+static void stats(struct task *t, struct role_process *p, struct json *j)
+{
+	const struct directory_server *s = p->state;
+	directory_counts_json(&s->counts, j);
 }
 
 const struct role directory_role = {
 	.name = "directory",
 	.sandbox = sandbox,
 	.start = start,
+	.stats = stats,
 	.service = &directory_service,
 	.ops = &directory_functions,
 };

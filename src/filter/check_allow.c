@@ -47,6 +47,7 @@ static void report(struct judgement *j)
 {
 	const struct config_names *list = &j->auth->allow_domains;
 	str domain;
+	j->may_waive = local_may_fit(j->envelope);
 	if (!names_contain(list, j->dmarc.author_domain, &domain) &&
 		!(j->facts->sender.n && names_contain(list, j->envelope->spf.domain, &domain)))
 		return;
@@ -61,4 +62,6 @@ static void report(struct judgement *j)
 		finding_waive(&j->findings, penalties[i], "an allow-listed domain, authenticated");
 }
 
-const struct check check_allow = { .name = "allow", .report = report };
+const struct check check_allow = {
+	.name = "allow", .stage = CHECK_MESSAGE, .cost = CHECK_COSTLY, .report = report
+};

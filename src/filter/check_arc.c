@@ -36,6 +36,10 @@ static void done(struct judgement *j)
 	arc_verifier_free(j->arc_verifier);
 }
 
-const struct check check_arc = {
-	.name = "arc", .begin = begin, .end = end, .report = report, .done = done
-};
+const struct check check_arc = { .name = "arc",
+	.stage = CHECK_MESSAGE,
+	.cost = CHECK_COSTLY,
+	.begin = begin,
+	.end = end,
+	.report = report,
+	.done = done };

@@ -166,6 +166,9 @@ static void report(struct judgement *j)
 	}
 }
 
-const struct check check_attachment = {
-	.name = "attachment", .begin = begin, .report = report, .done = done
-};
+const struct check check_attachment = { .name = "attachment",
+	.stage = CHECK_MESSAGE,
+	.cost = CHECK_COSTLY,
+	.begin = begin,
+	.report = report,
+	.done = done };

@@ -156,4 +156,6 @@ static void report(struct judgement *j)
 	by_reply_to(j, domain);
 }
 
-const struct check check_author = { .name = "author", .report = report };
+const struct check check_author = {
+	.name = "author", .stage = CHECK_MESSAGE, .cost = CHECK_COSTLY, .report = report
+};

@@ -143,4 +143,6 @@ static void report(struct judgement *j)
 		judgement_find(j, FINDING_BULK_NO_ADDRESS, "%s", "");
 }
 
-const struct check check_bulk = { .name = "bulk", .report = report };
+const struct check check_bulk = {
+	.name = "bulk", .stage = CHECK_MESSAGE, .cost = CHECK_COSTLY, .report = report
+};

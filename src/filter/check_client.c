@@ -39,4 +39,6 @@ static void report(struct judgement *j)
 	judgement_find(j, by_syntax[r->syntax], "%.*s", STR_ARG(helo));
 }
 
-const struct check check_client = { .name = "client", .report = report };
+const struct check check_client = {
+	.name = "client", .stage = CHECK_CONNECT, .cost = CHECK_CHEAP, .report = report
+};

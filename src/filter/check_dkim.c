@@ -65,4 +65,5 @@ static void done(struct judgement *j)
 	dkim_verifier_free(j->dkim_verifier);
 }
 
-const struct check check_dkim = { "dkim", begin, body, end, report, done };
+const struct check check_dkim = { "dkim", CHECK_MESSAGE, CHECK_COSTLY, begin, body, end, report,
+	done };

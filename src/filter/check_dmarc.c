@@ -61,4 +61,6 @@ static void report(struct judgement *j)
 	finding_waive(&j->findings, name, "a trusted forwarder saw DMARC pass");
 }
 
-const struct check check_dmarc = { .name = "dmarc", .end = end, .report = report };
+const struct check check_dmarc = {
+	.name = "dmarc", .stage = CHECK_MESSAGE, .cost = CHECK_COSTLY, .end = end, .report = report
+};

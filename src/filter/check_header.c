@@ -197,4 +197,6 @@ static void report(struct judgement *j)
 		judgement_find(j, FINDING_TO_MISSING, "%s", "");
 }
 
-const struct check check_header = { .name = "header", .report = report };
+const struct check check_header = {
+	.name = "header", .stage = CHECK_MESSAGE, .cost = CHECK_CHEAP, .report = report
+};

@@ -190,4 +190,6 @@ static void report(struct judgement *j)
 	by_alternative(j);
 }
 
-const struct check check_html = { .name = "html", .report = report };
+const struct check check_html = {
+	.name = "html", .stage = CHECK_MESSAGE, .cost = CHECK_CHEAP, .report = report
+};

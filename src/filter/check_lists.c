@@ -155,4 +155,9 @@ static void report(struct judgement *j)
 	}
 }
 
-const struct check check_lists = { .name = "lists", .begin = begin, .end = end, .report = report };
+const struct check check_lists = { .name = "lists",
+	.stage = CHECK_MESSAGE,
+	.cost = CHECK_COSTLY,
+	.begin = begin,
+	.end = end,
+	.report = report };

@@ -42,4 +42,6 @@ static void report(struct judgement *j)
 		judgement_find(j, FINDING_MIME_TRUNCATED, "%u parts", s->parts);
 }
 
-const struct check check_mime = { .name = "mime", .report = report };
+const struct check check_mime = {
+	.name = "mime", .stage = CHECK_MESSAGE, .cost = CHECK_CHEAP, .report = report
+};

@@ -29,4 +29,6 @@ static void report(struct judgement *j)
 		judgement_find(j, FINDING_EICAR, "%s", "");
 }
 
-const struct check check_pattern = { .name = "pattern", .report = report };
+const struct check check_pattern = {
+	.name = "pattern", .stage = CHECK_MESSAGE, .cost = CHECK_CHEAP, .report = report
+};

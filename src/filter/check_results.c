@@ -72,4 +72,8 @@ static void report(struct judgement *j)
 		judgement_find(j, FINDING_RESULTS_FORGED, "%zu removed", j->forged);
 }
 
-const struct check check_results = { .name = "results", .begin = begin, .report = report };
+const struct check check_results = { .name = "results",
+	.stage = CHECK_MESSAGE,
+	.cost = CHECK_CHEAP,
+	.begin = begin,
+	.report = report };

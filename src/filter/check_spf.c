@@ -43,4 +43,6 @@ static void report(struct judgement *j)
 		report_one(j, &e->spf_helo, of_helo, FINDING_SPF_HELO_WORTHLESS);
 }
 
-const struct check check_spf = { .name = "spf", .report = report };
+const struct check check_spf = {
+	.name = "spf", .stage = CHECK_ENVELOPE, .cost = CHECK_CHEAP, .report = report
+};

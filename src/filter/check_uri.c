@@ -114,4 +114,6 @@ static void report(struct judgement *j)
 		judgement_find(j, FINDING_URI_TRUNCATED, "%zu", j->mail.uris.n);
 }
 
-const struct check check_uri = { .name = "uri", .report = report };
+const struct check check_uri = {
+	.name = "uri", .stage = CHECK_MESSAGE, .cost = CHECK_COSTLY, .report = report
+};

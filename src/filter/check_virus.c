@@ -72,6 +72,11 @@ static void done(struct judgement *j)
 	EVP_MD_CTX_free(j->digest);
 }
 
-const struct check check_virus = {
-	.name = "virus", .begin = begin, .body = body, .end = end, .report = report, .done = done
-};
+const struct check check_virus = { .name = "virus",
+	.stage = CHECK_MESSAGE,
+	.cost = CHECK_COSTLY,
+	.begin = begin,
+	.body = body,
+	.end = end,
+	.report = report,
+	.done = done };

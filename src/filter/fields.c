@@ -58,7 +58,7 @@ static void add_spam(const struct judgement *j, const struct verdict *v, struct 
 	buf_printf(text, "X-Spam-Score: %.1f\r\n", v->score);
 	buf_printf(text,
 		"X-Spam-Status: %s, score=%.1f required=%.1f\r\n\ttests=", spam ? "Yes" : "No",
-		v->score, j->rules->junk_at);
+		v->score, j->junk_at);
 	add_tests(&j->findings, text);
 	buf_add(text, STR("\r\n\tautolearn=no version=Postern\r\n"));
 }
@@ -79,11 +79,18 @@ static void add_virus(const struct judgement *j, struct buf *text)
 	buf_add(text, STR("\r\n"));
 }
 
-str judgement_fields(const struct judgement *j, const struct verdict *verdict, struct arena *a)
+str judgement_spam_fields(const struct judgement *j, const struct verdict *verdict, struct arena *a)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(FIELDS_MAX);
+	add_spam(j, verdict, &text);
+	ASSERT(!text.overflowed);
+	return arena_str(a, buf_str(&text));
+}
+
+str judgement_fields(const struct judgement *j, struct arena *a)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(FIELDS_MAX);
 	add_results(j, &text);
-	add_spam(j, verdict, &text);
 	add_virus(j, &text);
 	ASSERT(!text.overflowed);
 	return arena_str(a, buf_str(&text));

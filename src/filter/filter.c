@@ -1,5 +1,7 @@
 #include "filter/filter.h"
 
+#include "base/clock.h"
+#include "filter/local_asker.h"
 #include "io/task.h"
 
 #include <errno.h>
@@ -22,6 +24,30 @@ static bool client_of(str bytes, struct ip *out)
 		return false;
 	memcpy(out->bytes, bytes.p, sizeof out->bytes);
 	return true;
+}
+
+/* Where it goes: into *out. thresholds may be NULL. */
+static int take_destinations(const struct ipc_strs *recipients, const struct ipc_u64s *accounts,
+	const struct ipc_u64s *of, const struct ipc_u64s *junk_at, const struct ipc_u64s *reject_at,
+	struct arena *a, struct judge_facts *out)
+{
+	size_t n = accounts->n;
+	if (of->n != n || (junk_at && (junk_at->n != n || reject_at->n != n)))
+		return -EINVAL;
+	struct judge_destination *d = arena_try(a, n * sizeof *d);
+	if (!d)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (of->v[i] >= recipients->n)
+			return -EINVAL;
+		d[i] = (struct judge_destination){ .account = accounts->v[i],
+			.recipient = recipients->v[of->v[i]],
+			.junk_at = junk_at ? (double)junk_at->v[i] / 100 : 0,
+			.reject_at = junk_at ? (double)reject_at->v[i] / 100 : 0 };
+	}
+	out->destinations = d;
+	out->destination_count = n;
+	return 0;
 }
 
 /* ── The envelope ─────────────────────────────────────────────────────────────────────────── */
@@ -48,10 +74,18 @@ static int envelope(struct task *t, void *self, const struct filter_envelope_req
 		str_find_char(in->id, '\0') >= 0)
 		return -EINVAL;
 	struct judge_facts facts = FACTS_OF(in, ip);
+	int rc = take_destinations(&in->recipients, &in->accounts, &in->of, NULL, NULL, a, &facts);
+	if (rc < 0)
+		return rc;
+	struct local_asker asker = { t, f->directory };
+	struct local_source local = local_source_over(&asker);
+	facts.local = f->directory ? &local : NULL;
 	const struct config *config = config_ref(f->config);
 	struct envelope_job job = { config, &facts, envelope_entry_new() };
 	f->with_dns(f->context, t, run_envelope, &job);
+	f->counts.envelopes++;
 	struct judge_reply early = judge_early(config, &facts, &job.entry->result, a);
+	f->counts.envelopes_refused += early.code != 0;
 	*out = (struct filter_envelope_reply){ .code = early.code,
 		.klass = early.klass,
 		.subject = early.subject,
@@ -87,7 +121,8 @@ static void run_judge(const struct dns *dns, const struct list_access *lists, vo
 		&job->verdict);
 }
 
-static void fill_reply(const struct verdict *v, struct arena *a, struct filter_judge_reply *out)
+static void fill_reply(const struct verdict *v, size_t destinations, struct arena *a,
+	struct filter_judge_reply *out)
 {
 	uint64_t *cuts = arena_array(a, uint64_t, 2 * v->cut_count + 1);
 	for (size_t i = 0; i < v->cut_count; i++) {
@@ -107,8 +142,24 @@ static void fill_reply(const struct verdict *v, struct arena *a, struct filter_j
 		.score = (int64_t)(v->score * 100 + (v->score < 0 ? -0.5 : 0.5)),
 		.why = v->why,
 		.findings = v->findings,
+		.names = { v->names, v->name_count },
 		.record = v->record,
 	};
+	if (v->own_count == 0 || destinations == 0)
+		return;
+	out->actions = (struct ipc_u64s){ v->actions, destinations };
+	out->own = (struct ipc_u64s){ v->own, destinations };
+	out->own_fields = (struct ipc_strs){ v->own_fields, v->own_count };
+}
+
+static void count(struct filter *f, enum judge_action action, int64_t took)
+{
+	uint64_t *const counts[] = { [JUDGE_ACCEPT] = &f->counts.accepted,
+		[JUDGE_JUNK] = &f->counts.junk,
+		[JUDGE_REJECT] = &f->counts.refused,
+		[JUDGE_TEMPFAIL] = &f->counts.deferred };
+	++*counts[action];
+	histogram_add(&f->times, took);
 }
 
 /* The message, mapped where it is a file; to be unmapped. */
@@ -164,7 +215,16 @@ static int judge(struct task *t, void *self, const struct filter_judge_request *
 		.size = in->size };
 	struct scanner scanner = scanner_over(&asker);
 	message.scanner = f->antivirus ? &scanner : NULL;
-	int rc = map_message(in, &message.content);
+	int rc = take_destinations(&in->recipients, &in->accounts, &in->of, &in->junk_at,
+		&in->reject_at, a, &message.facts);
+	if (rc < 0)
+		return rc;
+	struct local_asker local_asker = { t, f->directory };
+	struct local_source local = local_source_over(&local_asker);
+	message.facts.local = f->directory ? &local : NULL;
+	int64_t started = clock_monotonic();
+	rc = map_message(in, &message.content);
+	f->counts.failed += rc < 0;
 	if (rc < 0)
 		return rc;
 	struct judge_job job = { .task = t,
@@ -173,7 +233,8 @@ static int judge(struct task *t, void *self, const struct filter_judge_request *
 		.entry = envelope_cache_take(f->envelopes, in->id, task_now(t)),
 		.arena = a };
 	f->with_dns(f->context, t, run_judge, &job);
-	fill_reply(&job.verdict, a, out);
+	count(f, job.verdict.action, clock_monotonic() - started);
+	fill_reply(&job.verdict, message.facts.destination_count, a, out);
 	unmap_message(in, message.content);
 	envelope_entry_free(job.entry);
 	config_unref(job.config);

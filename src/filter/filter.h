@@ -4,6 +4,9 @@
  */
 #pragma once
 
+#include "directory/directory_calls.h"
+#include "base/histogram.h"
+#include "filter/counts.h"
 #include "filter/envelope_cache.h"
 #include "filter/filter_calls.h"
 
@@ -15,10 +18,13 @@ struct filter {
 	struct dkim_keys *keys;                  /* may be NULL */
 	struct inspector *inspector;             /* NULL: attachments are not looked into */
 	const struct antivirus_calls *antivirus; /* NULL: nothing is scanned */
+	const struct directory_calls *directory; /* NULL: there are no lists of our own */
 	/* Calls fn with the DNS, and the lists in it (NULL: none), as one call of task t sees them.
 	 */
 	void (*with_dns)(void *context, struct task *t, filter_dns_fn *fn, void *arg);
 	void *context;
+	struct filter_counts counts;
+	struct histogram times; /* of messages, from the question to the verdict */
 };
 
 /* What answers filter_envelope() and filter_judge(), with the struct filter as self. -EINVAL for

@@ -3,6 +3,7 @@
 #include "filter/filter.h"
 #include "filter/list_health.h"
 #include "filter/list_tasks.h"
+#include "io/watchdog.h"
 #include "mail/inspect.h"
 #include "resolver/lookup_cache.h"
 #include "resolver/resolver_dns.h"
@@ -16,11 +17,12 @@ enum { KEYS = 512 };
 
 /* Beyond what one question may take (resolver.timeout): it does not answer any more. */
 #define RESOLVER_TIMEOUT SECONDS(75)
+#define DIRECTORY_TIMEOUT SECONDS(30)
 /* The same for the longest antivirus.timeout. */
 #define ANTIVIRUS_TIMEOUT SECONDS(3 * 120 + 30)
 
 /* No files and no network: it parses what strangers send, and what it may ask it asks the resolver
- * and the antivirus.
+ * and the antivirus, and the directory what stands in its lists.
  */
 static void sandbox(const struct config *config, struct sandbox *out)
 {
@@ -28,13 +30,15 @@ static void sandbox(const struct config *config, struct sandbox *out)
 
 struct filter_process {
 	struct filter filter; /* first: it is what the calls are answered with */
-	struct ipc_client *resolver, *antivirus;
+	struct ipc_client *resolver, *antivirus, *directory;
 	struct lookup_cache *lookups;
 	struct resolver_calls calls; /* over them */
 	struct lists *lists;
 	struct event lists_changed;
 	bool watching;
 	struct antivirus_calls antivirus_calls;
+	struct watchdog *watchdog;
+	struct directory_calls directory_calls;
 };
 
 /* Twice the time that is meant for one half: the message's, where the envelope is done again. */
@@ -70,7 +74,7 @@ static void take_over(struct filter_process *f, const struct config *config)
 	lists_configure(f->lists, config);
 }
 
-/* libmagic's database is a file. */
+/* libmagic's database is a file, and the sandbox has no timers. */
 static int prepare(struct role_process *p, struct err *err)
 {
 	struct filter_process *f = xcalloc(1, sizeof *f);
@@ -80,7 +84,7 @@ static int prepare(struct role_process *p, struct err *err)
 		log_warning(p->log, "attachments are judged by their names alone",
 			F_Z("error", why.text));
 	p->state = f;
-	return 0;
+	return watchdog_start(p->loop, p->config->filter.stall_timeout, &f->watchdog, err);
 }
 
 static int start(struct role_process *p, struct err *err)
@@ -97,6 +101,9 @@ static int start(struct role_process *p, struct err *err)
 	f->lists = lists_new(p->log, &f->lists_changed);
 	f->antivirus = ipc_client_new(p->loop, ANTIVIRUS_TIMEOUT);
 	f->antivirus_calls = antivirus_over(f->antivirus);
+	f->directory = ipc_client_new(p->loop, DIRECTORY_TIMEOUT);
+	f->directory_calls = directory_over(f->directory);
+	f->filter.directory = &f->directory_calls;
 	take_over(f, p->config);
 	return 0;
 }
@@ -107,7 +114,20 @@ static void reconfigured(struct role_process *p)
 {
 	struct filter_process *f = p->state;
 	lookup_cache_clear(f->lookups);
+	watchdog_limit(f->watchdog, p->config->filter.stall_timeout);
 	take_over(f, p->config);
+}
+
+static void stats(struct task *t, struct role_process *p, struct json *j)
+{
+	const struct filter_process *f = p->state;
+	uint64_t lookups, hits;
+	lookup_cache_counts(f->lookups, &lookups, &hits);
+	filter_counts_json(&f->filter.counts, j);
+	histogram_json(j, "times", &f->filter.times);
+	json_i64(j, "lookups", (int64_t)lookups);
+	json_i64(j, "lookups_remembered", (int64_t)hits);
+	lists_stats(f->lists, task_now(t), task_wall(t) / NSEC_PER_SEC, j);
 }
 
 static int connected(struct role_process *p, str peer, int fd)
@@ -115,6 +135,8 @@ static int connected(struct role_process *p, str peer, int fd)
 	struct filter_process *f = p->state;
 	if (str_equal(peer, STR("antivirus")))
 		return ipc_client_attach(f->antivirus, fd);
+	if (str_equal(peer, STR("directory")))
+		return ipc_client_attach(f->directory, fd);
 	if (!str_equal(peer, STR("resolver"))) {
 		close(fd);
 		return -EINVAL;
@@ -132,6 +154,7 @@ const struct role filter_role = {
 	.prepare = prepare,
 	.start = start,
 	.reconfigured = reconfigured,
+	.stats = stats,
 	.connected = connected,
 	.service = &filter_service,
 	.ops = &filter_functions,

@@ -20,9 +20,34 @@ void findings_init(struct findings *f, const struct config_findings *overrides, 
 		.list = arena_array(arena, struct finding, FINDINGS_MAX) };
 }
 
+double finding_weight(const struct finding *f)
+{
+	return f->mode == CONFIG_MODE_OBSERVE || f->absent ? 0 : f->score;
+}
+
+/* What was found before and weighs something: what speaks for it now is added to its evidence. */
+static bool add_evidence(struct findings *f, const struct finding *found, str evidence)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct finding *known = &f->list[i];
+		if (known->name != found->name || !str_equal(known->label, found->label) ||
+			finding_weight(known) == 0)
+			continue;
+		size_t room =
+			FINDING_EVIDENCE_MAX - MIN(known->evidence.n, (size_t)FINDING_EVIDENCE_MAX);
+		if (evidence.n && evidence.n + 2 <= room)
+			known->evidence =
+				arena_printf(f->arena, "%.*s%s%.*s", STR_ARG(known->evidence),
+					known->evidence.n ? "; " : "", STR_ARG(evidence));
+		return true;
+	}
+	return false;
+}
+
 static void add(struct findings *f, struct finding found, str evidence)
 {
-	if (found.mode == CONFIG_MODE_OFF || f->n == FINDINGS_MAX)
+	if (found.mode == CONFIG_MODE_OFF || add_evidence(f, &found, evidence) ||
+		f->n == FINDINGS_MAX)
 		return;
 	evidence = str_first(evidence, FINDING_EVIDENCE_MAX);
 	found.evidence = evidence.n ? arena_str(f->arena, evidence) : STR_EMPTY;
@@ -63,6 +88,12 @@ void finding_add_labelled(
 	add(f, found, evidence);
 }
 
+enum config_mode finding_mode(const struct config_findings *overrides, enum finding_name name)
+{
+	const struct findings f = { .overrides = overrides };
+	return as_configured(&f, name).mode;
+}
+
 str finding_label(const struct finding *f)
 {
 	return f->label.n ? f->label : str_from_z(finding_infos[f->name].name);
@@ -96,9 +127,12 @@ bool finding_has(const struct findings *f, enum finding_name name)
 	return false;
 }
 
-static double weight(const struct finding *f)
+bool finding_is_absent(const struct findings *f, enum finding_name name)
 {
-	return f->mode == CONFIG_MODE_OBSERVE ? 0 : f->score;
+	for (size_t i = 0; i < f->n; i++)
+		if (f->list[i].name == name && f->list[i].absent)
+			return true;
+	return false;
 }
 
 /* In whole hundredths, as people are told: binary fractions would make 4.9999999999999991 of what
@@ -107,15 +141,37 @@ double findings_score(const struct findings *f)
 {
 	int64_t hundredths = 0;
 	for (size_t i = 0; i < f->n; i++) {
-		double w = weight(&f->list[i]);
+		double w = finding_weight(&f->list[i]);
 		hundredths += (int64_t)(w * 100 + (w < 0 ? -0.5 : 0.5));
 	}
 	return (double)hundredths / 100;
 }
 
+/* Of the scores that it can come to have. */
+static double lowest(const struct finding *f)
+{
+	const double *scores = finding_infos[f->name].scores;
+	double least = f->score;
+	for (size_t i = 0; i < EVIDENCE_KINDS && !f->fixed; i++)
+		least = MIN(least, scores[i]);
+	return f->mode == CONFIG_MODE_OBSERVE || f->mode == CONFIG_MODE_OFF ? 0 : least;
+}
+
+double findings_least(const struct findings *f, double listed)
+{
+	double sum = listed;
+	for (size_t i = 0; i < f->n; i++)
+		sum += lowest(&f->list[i]);
+	for (int name = 0; name < FINDING_COUNT; name++) {
+		struct finding possible = as_configured(f, (enum finding_name)name);
+		sum += finding_has(f, (enum finding_name)name) ? 0 : MIN(lowest(&possible), 0.0);
+	}
+	return sum;
+}
+
 static double heaviness(const struct finding *f)
 {
-	double w = weight(f);
+	double w = finding_weight(f);
 	return w < 0 ? -w : w;
 }
 
@@ -135,4 +191,20 @@ str findings_main(const struct findings *f, size_t max, struct arena *a)
 			best->score);
 	}
 	return text.n ? arena_str(a, buf_str(&text)) : STR_EMPTY;
+}
+
+size_t findings_names(const struct findings *f, struct arena *a, const str **out)
+{
+	str *names = arena_array(a, str, f->n + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < f->n; i++) {
+		str name = finding_label(&f->list[i]);
+		size_t k = 0;
+		while (k < n && !str_equal(names[k], name))
+			k++;
+		if (k == n)
+			names[n++] = arena_str(a, name);
+	}
+	*out = names;
+	return n;
 }

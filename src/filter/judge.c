@@ -9,15 +9,17 @@
 #include "mail/header.h"
 #include "mailauth/domain.h"
 
-/* In the order in which they report: later ones look at what earlier ones found. To add one, see
- * check.h. */
+/* Later ones look at what earlier ones found. To add one, see check.h. */
 static const struct check *const checks[] = {
-	&check_results, &check_client, &check_spf, &check_dkim, &check_arc, &check_dmarc,
-	&check_allow, &check_attachment, /* the lists are asked about what documents lead to */
-	&check_lists, &check_header, &check_author, &check_bulk, &check_uri, &check_html,
-	&check_mime, &check_pattern, &check_virus, /* what it waits for would be lost for the DNS */
+	/* cheap */
+	&check_results, &check_client, &check_spf, &check_header, &check_html, &check_mime,
+	&check_pattern,
+	/* costly */
+	&check_dkim, &check_arc, &check_dmarc, &check_allow, &check_local, &check_author,
+	&check_bulk, &check_uri,
+	&check_attachment,          /* the lists are asked about what documents lead to */
+	&check_lists, &check_virus, /* what it waits for would be lost for the DNS */
 };
-_Static_assert(ARRAY_LEN(checks) <= CHECKS_MAX, "");
 
 enum {
 	BLOCK = 256 * 1024, /* of a body, between two yields */
@@ -111,6 +113,7 @@ void judge_envelope(const struct config *config, const struct dns *dns,
 	struct list_batch batch;
 	if (facts->no_client) {
 		without_client(out);
+		local_ask(facts, a, out);
 		return;
 	}
 	list_batch_init(&batch, lists, config, &scratch);
@@ -143,6 +146,7 @@ void judge_envelope(const struct config *config, const struct dns *dns,
 	}
 	out->took[1] = clock_monotonic() - started - out->took[0];
 	out->dns_failed = timed.failed;
+	local_ask(facts, a, out);
 	started = clock_monotonic();
 	list_batch_finish(&batch, a, &out->lists);
 	out->took[2] = clock_monotonic() - started;
@@ -208,49 +212,71 @@ bool same_organization(str a, str b)
 	return str_equal(dmarc_organization_psl(a), dmarc_organization_psl(b));
 }
 
-static void run_begin(struct judgement *j, int64_t took[])
+/* ── Running the checks ───────────────────────────────────────────────────────────────────── */
+
+static void run_one(struct judgement *j, void (*step)(struct judgement *j), struct check_run *run)
+{
+	int64_t started = clock_monotonic();
+	j->findings.source = run->check->name;
+	if (step)
+		step(j);
+	run->took += clock_monotonic() - started;
+}
+
+static void run_cheap(struct judgement *j, struct check_run runs[])
 {
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-		int64_t started = clock_monotonic();
-		if (checks[i]->begin)
-			checks[i]->begin(j);
-		took[i] += clock_monotonic() - started;
+		if (checks[i]->cost != CHECK_CHEAP)
+			continue;
+		run_one(j, checks[i]->begin, &runs[i]);
+		run_one(j, checks[i]->report, &runs[i]);
 	}
 }
 
-static void run_body(struct task *t, struct judgement *j, str body, int64_t took[])
+static void run_body(struct judgement *j, struct check_run runs[])
 {
+	str body = str_skip(j->message->content, j->header.n);
 	while (body.n) {
 		str block = str_first(body, BLOCK);
 		for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
 			int64_t started = clock_monotonic();
 			if (checks[i]->body)
 				checks[i]->body(j, block);
-			took[i] += clock_monotonic() - started;
+			runs[i].took += clock_monotonic() - started;
 		}
 		body = str_skip(body, block.n);
-		if (body.n)
-			(void)!task_yield(t); /* a cancelled one goes on to its end: that is near */
+		if (body.n) /* a cancelled one goes on to its end: that is near */
+			(void)!task_yield(j->task);
 	}
 }
 
-static void run_end(struct judgement *j, int64_t took[])
+static void run_costly(struct judgement *j, struct check_run runs[])
 {
+	bool settled = judgement_is_settled(j), begun = !settled;
+	for (size_t i = 0; i < ARRAY_LEN(checks) && begun; i++)
+		if (checks[i]->cost == CHECK_COSTLY)
+			run_one(j, checks[i]->begin, &runs[i]);
+	if (begun)
+		run_body(j, runs);
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-		int64_t started = clock_monotonic();
-		if (checks[i]->end)
-			checks[i]->end(j);
-		took[i] += clock_monotonic() - started;
+		if (checks[i]->cost != CHECK_COSTLY)
+			continue;
+		runs[i].skipped = settled;
+		if (settled)
+			continue;
+		run_one(j, checks[i]->end, &runs[i]);
+		run_one(j, checks[i]->report, &runs[i]);
+		settled = judgement_is_settled(j);
 	}
 }
 
-static void run_report(struct judgement *j)
+static void run_checks(struct judgement *j, const struct timed_dns *timed, struct check_run runs[])
 {
-	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-		j->findings.source = checks[i]->name;
-		if (checks[i]->report)
-			checks[i]->report(j);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+		runs[i] = (struct check_run){ .check = checks[i] };
+	run_cheap(j, runs);
+	run_costly(j, runs);
+	j->dns_failed = timed->failed;
 	j->findings.source = "dns";
 	str failed = j->envelope->dns_failed.n ? j->envelope->dns_failed : j->dns_failed;
 	if (failed.n)
@@ -262,7 +288,7 @@ static void run_report(struct judgement *j)
 }
 
 /* What outlives the judgement. */
-static void keep(struct judgement *j, struct arena *a, struct verdict *out)
+static void keep(struct judgement *j, str spam_fields, struct arena *a, struct verdict *out)
 {
 	struct auth_span *cuts = arena_array(a, struct auth_span, j->cut_count + 1);
 	if (j->cut_count && !j->cut_too_far) {
@@ -275,7 +301,9 @@ static void keep(struct judgement *j, struct arena *a, struct verdict *out)
 	const struct rdns_outcome *r = &j->envelope->rdns;
 	out->client_name = r->result == RDNS_PASS ? arena_str(a, r->name) : STR_EMPTY;
 	out->findings = findings_main(&j->findings, 6, a);
-	out->fields = judgement_fields(j, out, a);
+	out->name_count = findings_names(&j->findings, a, &out->names);
+	str fields = judgement_fields(j, a);
+	out->fields = out->own_count ? fields : arena_join(a, fields, spam_fields);
 }
 
 void judge_message(struct task *t, const struct config *config, const struct dns *dns,
@@ -303,20 +331,15 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 		.envelope = envelope,
 		.dns_failed = STR_EMPTY,
 	};
-	int64_t took[CHECKS_MAX] = { 0 };
+	struct check_run runs[ARRAY_LEN(checks)];
 	findings_init(&j.findings, &j.rules->findings, &scratch);
 	j.from = authors(j.header, &scratch);
 	mail_read(&content, message->content, &j.mail);
-	run_begin(&j, took);
-	run_body(t, &j, str_skip(message->content, header_n), took);
-	run_end(&j, took);
-	j.dns_failed = timed.failed;
-	run_report(&j);
-	*out = (struct verdict){
-		.action = JUDGE_ACCEPT, .why = STR_EMPTY, .reply = { .text = STR_EMPTY }
-	};
-	judgement_decide(&j, out);
-	keep(&j, a, out);
-	out->record = judgement_record(&j, out, checks, took, ARRAY_LEN(checks), a);
+	j.may_waive = j.auth->allow_domains.n || j.auth->arc_trusted.n || local_may_fit(envelope);
+	run_checks(&j, &timed, runs);
+	struct audiences audiences;
+	judgement_decide_all(&j, a, &audiences, out);
+	keep(&j, audiences.list[0].fields, a, out);
+	out->record = judgement_record(&j, out, &audiences, runs, ARRAY_LEN(runs), a);
 	mail_done(&j.mail);
 }

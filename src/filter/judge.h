@@ -12,6 +12,7 @@
 #pragma once
 
 #include "antivirus/scanner.h"
+#include "directory/local_list.h"
 #include "filter/finding.h"
 #include "filter/lists.h"
 #include "mailauth/auth_results.h"
@@ -28,6 +29,20 @@ enum {
 	JUDGE_ARENA_MAX = 4 * 1024 * 1024,
 };
 
+/* Where a message goes that is taken. */
+struct judge_destination {
+	uint64_t account;          /* 0: not known */
+	str recipient;             /* the address that led there */
+	double junk_at, reject_at; /* the account's own; 0: as filter has it */
+};
+
+/* Who knows what stands in our own lists. May wait; negative errno: it is not known now. */
+struct local_source {
+	int (*find)(void *context, const struct local_query *query, struct arena *a,
+		struct local_answer *out);
+	void *context;
+};
+
 /* What is known before the message comes. */
 struct judge_facts {
 	str id;
@@ -41,6 +56,9 @@ struct judge_facts {
 	bool utf8;  /* SMTPUTF8 */
 	str tls;    /* "TLSv1.3", or empty */
 	str domain; /* of the recipients: whose rules hold; empty: those of nobody in particular */
+	const struct judge_destination *destinations; /* none: somebody of that domain */
+	size_t destination_count;
+	const struct local_source *local; /* NULL: no lists of our own */
 };
 
 struct judge_message {
@@ -67,13 +85,22 @@ struct verdict {
 	enum judge_action action;
 	struct judge_reply reply; /* for JUDGE_REJECT and JUDGE_TEMPFAIL */
 	double score;
-	str why;                      /* a sentence, for the record and the log */
-	str findings;                 /* the main ones, for the log */
+	enum judge_action without; /* the pivotal findings: what would be done then */
+	str why;                   /* a sentence, for the record and the log */
+	str findings;              /* the main ones, for the log */
+	const str *names;          /* of all findings, each once */
+	size_t name_count;
 	str client_name;              /* confirmed by reverse DNS; else empty */
 	str fields;                   /* to put before the message */
 	const struct auth_span *cuts; /* of the message's header, in order */
 	size_t cut_count;
 	str record; /* JSON */
+	/* Where it is not the same for all: what becomes of it for each destination, and which of
+	 * these fields belong before it there; else there are none. A message that is refused is
+	 * refused for all. */
+	const uint64_t *actions, *own; /* enum judge_action; indices into own_fields */
+	const str *own_fields;
+	size_t own_count;
 };
 
 /* What connection and envelope gave. */
@@ -83,13 +110,17 @@ struct envelope_result {
 	bool no_client;            /* nothing is known: SPF is "none", the rest is empty */
 	bool has_spf_helo;         /* else the HELO name is none that could have a policy */
 	struct list_results lists; /* about the client */
-	int64_t took[3];           /* nanoseconds: reverse DNS and HELO, SPF, lists beyond that */
-	str dns_failed;            /* the first question that got no answer; empty: none */
+	const struct local_reader *readers; /* the destinations; at least one */
+	size_t reader_count;
+	struct local_answer local; /* about client and sender */
+	bool local_failed;
+	int64_t took[3]; /* nanoseconds: reverse DNS and HELO, SPF, lists beyond that */
+	str dns_failed;  /* the first question that got no answer; empty: none */
 };
 
 /* What ENVELOPE_ARENA_MAX bytes of an arena hold. Slices of the facts are copied. Waits as the
  * look-ups do. */
-enum { ENVELOPE_ARENA_MAX = 256 * 1024 };
+enum { ENVELOPE_ARENA_MAX = 1024 * 1024 };
 void judge_envelope(const struct config *config, const struct dns *dns,
 	const struct list_access *lists, const struct judge_facts *facts, struct arena *a,
 	struct envelope_result *out);

@@ -563,7 +563,8 @@ static void the_record_tells_all(void **state)
 		"\"helo\":{\"result\":\"unknown\",\"syntax\":\"fqdn\"}",
 		"\"spf\":{\"result\":\"none\"", "\"spf_helo\":{", "\"dkim\":[{\"result\":\"pass\"",
 		"\"arc\":{\"result\":\"none\"", "\"dmarc\":{\"result\":\"pass\"",
-		"\"source\":\"dkim\"", "\"checks\":[{\"name\":\"results\",\"ms\":", "\"score\":",
+		"\"source\":\"dkim\"",
+		"\"checks\":[{\"name\":\"results\",\"stage\":\"message\",\"ms\":", "\"score\":",
 		"\"thresholds\":{\"junk\":5.00,\"reject\":15.00},\"action\":\"accept\"" };
 	static const str recipients[] = { { "b@here.test", 11 } };
 	struct testing_judgement j;
@@ -576,6 +577,128 @@ static void the_record_tells_all(void **state)
 		if (str_find(j.verdict.record, str_from_z(parts[i])) < 0)
 			fail_msg("%s is not in %.*s", parts[i], STR_ARG(j.verdict.record));
 	testing_judge_done(&j);
+}
+
+/* Scores of two findings that every MESSAGE of these clients has, and thresholds between them. */
+#define SCORES(more)                                                                               \
+	"filter: { junk_at = 5.0; reject_at = 9.0; findings = ("                                   \
+	"{ name = \"RDNS_NONE\"; score = 4.0; }, { name = \"HELO_UNKNOWN\"; score = 2.5; }, "      \
+	"{ name = \"SPF_NONE\"; score = 0.0; }, { name = \"SPF_HELO_NONE\"; score = 0.0; }" more   \
+	" ); };"
+
+static void what_the_decision_hung_on(void **state)
+{
+	static const struct {
+		const char *name;
+		struct testing_case c;
+		enum judge_action action;
+		const char *pivot; /* NULL: none */
+	} pivots[] = {
+		{ "nothing that could be missing", { .dns = GOOD_CLIENT }, JUDGE_ACCEPT, NULL },
+		{ "one is enough: the heaviest", { .config = SCORES("") }, JUDGE_JUNK,
+			"{\"findings\":[\"RDNS_NONE\"],\"action\":\"accept\"}" },
+		{ "what could decide by itself, and does not",
+			{ .config = SCORES(", { name = \"SPF_FAIL\"; score = 0.5; }"),
+				.dns = AWAY_FAIL },
+			JUDGE_JUNK, "{\"findings\":[\"RDNS_NONE\"],\"action\":\"accept\"}" },
+		{ "it takes two",
+			{ .config = SCORES(", { name = \"DKIM_NONE\"; score = 4.0; }, { name = "
+					   "\"ARC_NONE\"; score = 1.0; }") },
+			JUDGE_REJECT, "{\"findings\":[\"RDNS_NONE\"],\"action\":\"junk\"}" },
+		{ "it takes two",
+			{ .config = SCORES(", { name = \"DKIM_NONE\"; score = 4.5; }, { name = "
+					   "\"ARC_NONE\"; score = 4.5; }") },
+			JUDGE_REJECT,
+			"{\"findings\":[\"DKIM_NONE\",\"ARC_NONE\"],\"action\":\"junk\"}" },
+		{ "what refuses by itself, alone",
+			{ .config = SCORES(", { name = \"DMARC_NONE\"; mode = \"reject\"; score = "
+					   "0.0; }") },
+			JUDGE_REJECT, "{\"findings\":[\"DMARC_NONE\"],\"action\":\"junk\"}" },
+		{ "two refuse by themselves",
+			{ .config = "filter: { findings = ( { name = \"RDNS_NONE\"; mode = "
+				    "\"reject\"; }, { name = \"HELO_UNKNOWN\"; mode = \"reject\"; "
+				    "} ); };" },
+			JUDGE_REJECT,
+			"{\"findings\":[\"RDNS_NONE\",\"HELO_UNKNOWN\"],\"action\":\"accept\"}" },
+		{ "a policy",
+			{ .dns = GOOD_CLIENT SIGNED_KEY FOOTBALL_REJECT, .message = TAMPERED },
+			JUDGE_REJECT, "{\"findings\":[\"DMARC_REJECT\"],\"action\":\"accept\"}" },
+		{ "SPF",
+			{ .config = "auth: { spf_fail = \"reject\"; };",
+				.dns = GOOD_CLIENT AWAY_FAIL,
+				.message = MESSAGE },
+			JUDGE_REJECT, "{\"findings\":[\"SPF_FAIL\"],\"action\":\"accept\"}" },
+		{ "what speaks for it",
+			{ .config = SCORES(", { name = \"DKIM_NONE\"; score = -3.0; }, { name = "
+					   "\"ARC_NONE\"; score = -0.5; }") },
+			JUDGE_ACCEPT, "{\"findings\":[\"DKIM_NONE\"],\"action\":\"junk\"}" },
+		{ "no finding: no policy of ours hangs on one that is off",
+			{ .config = "filter: { findings = ( { name = \"DMARC_REJECT\"; mode = "
+				    "\"off\"; } ); };",
+				.dns = GOOD_CLIENT SIGNED_KEY FOOTBALL_REJECT,
+				.message = TAMPERED },
+			JUDGE_REJECT, NULL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(pivots); i++) {
+		struct testing_judgement j;
+		struct testing_case c = pivots[i].c;
+		c.message = c.message ? c.message : MESSAGE;
+		testing_judge_init(&j, &c);
+		testing_judge_run(&j);
+		str r = j.verdict.record;
+		char wanted[300];
+		snprintf(wanted, sizeof wanted, "\"pivot\":%s",
+			pivots[i].pivot ? pivots[i].pivot : "");
+		if (j.verdict.action != pivots[i].action ||
+			(str_find(r, str_from_z(wanted)) >= 0) != (pivots[i].pivot != NULL))
+			fail_msg("%s: %s with %s: %.*s", pivots[i].name,
+				judge_action_name(pivots[i].action), wanted, STR_ARG(r));
+		testing_judge_done(&j);
+	}
+}
+
+static void what_changes_nothing_is_not_run(void **state)
+{
+	static const struct {
+		const char *name, *config;
+		bool skips;
+	} cases[] = {
+		{ "far beyond what can be made good",
+			"filter: { findings = ( { name = \"RDNS_NONE\"; score = 30.0; } ); };",
+			true },
+		{ "refused by its mode",
+			"filter: { findings = ( { name = \"RDNS_NONE\"; mode = \"reject\"; } ); };",
+			true },
+		{ "not quite: signatures may speak for it",
+			"filter: { findings = ( { name = \"RDNS_NONE\"; score = 30.0; }, "
+			"{ name = \"DKIM_VALID\"; score = -20.0; } ); };",
+			false },
+		{ "not that: it is not counted",
+			"filter: { findings = ( { name = \"RDNS_NONE\"; score = 30.0; }, "
+			"{ name = \"DKIM_VALID\"; score = -20.0; mode = \"observe\"; } ); };",
+			true },
+		{ "some penalties may be taken back",
+			"filter: { findings = ( { name = \"RDNS_NONE\"; score = 30.0; } ); };"
+			"auth: { allow_domains = [ \"other.test\" ]; };",
+			false },
+		{ "observed: not counted",
+			"filter: { findings = ( { name = \"RDNS_NONE\"; score = 30.0; mode = "
+			"\"observe\"; } ); };",
+			false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct testing_judgement j;
+		testing_judge_init(&j,
+			&(struct testing_case){ .config = cases[i].config, .message = MESSAGE });
+		testing_judge_run(&j);
+		str r = j.verdict.record;
+		bool skips = str_find(r, STR("{\"name\":\"dkim\",\"stage\":\"message\","
+					     "\"skipped\":true}")) >= 0;
+		if (skips != cases[i].skips)
+			fail_msg("%s: %.*s", cases[i].name, STR_ARG(r));
+		assert_int_equal(skips, str_find(r, STR("DKIM_NONE")) < 0);
+		testing_judge_done(&j);
+	}
 }
 
 /* Whatever is long, the record stays within its bound and is whole. */
@@ -758,6 +881,8 @@ int main(void)
 		cmocka_unit_test(of_a_trusted_forwarder),
 		cmocka_unit_test(whole_judgements),
 		cmocka_unit_test(the_record_tells_all),
+		cmocka_unit_test(what_the_decision_hung_on),
+		cmocka_unit_test(what_changes_nothing_is_not_run),
 		cmocka_unit_test(the_record_is_bounded),
 		cmocka_unit_test(forged_results_are_cut),
 		cmocka_unit_test(a_forgery_too_far_behind_is_refused),

@@ -146,6 +146,7 @@ static void broken(struct lists *l, struct list_health *h, const char *why, int6
 	const struct config_list *list = list_of(l, h);
 	bool news = h->state != LIST_BROKEN;
 	h->tries++;
+	h->changed_at = news ? now : h->changed_at;
 	h->state = LIST_BROKEN;
 	h->check_at = now + retry_delay(l, h->tries);
 	snprintf(h->why, sizeof h->why, "%s", why);
@@ -157,6 +158,7 @@ static void broken(struct lists *l, struct list_health *h, const char *why, int6
 static void works(struct lists *l, struct list_health *h, int64_t now)
 {
 	const struct config_list *list = list_of(l, h);
+	h->changed_at = h->state == LIST_WORKING ? h->changed_at : now;
 	if (h->state == LIST_BROKEN)
 		log_info(l->log, "a list works again", F_STR("list", list->name),
 			F_STR("zone", list->zone));
@@ -169,11 +171,21 @@ static void works(struct lists *l, struct list_health *h, int64_t now)
 	h->check_at = now + l->config->filter.lists_check;
 }
 
+static void count(struct list_health *h, const struct list_question *q, const char *fault)
+{
+	h->questions++;
+	h->hits += !fault && q->status == DNS_FOUND;
+	h->unanswered += dns_failed(q->status);
+	h->took += q->took;
+}
+
 void lists_saw(
 	struct lists *l, const struct config_list *list, const struct list_question *q, int64_t now)
 {
 	struct list_health *h = find(l, list->suffix);
 	const char *fault = fault_of(q);
+	if (h)
+		count(h, q, fault);
 	if (!h || h->state != LIST_WORKING)
 		return; /* a check will tell */
 	if (fault) {
@@ -284,4 +296,30 @@ void lists_check(struct lists *l, const struct list_asker *asker)
 		take_verdicts(l, &b, asker->now(asker->context));
 	}
 	config_unref(config);
+}
+
+/* ── How they are ─────────────────────────────────────────────────────────────────────────── */
+
+void lists_stats(const struct lists *l, int64_t now, int64_t wall, struct json *j)
+{
+	static const char *const states[] = { "unchecked", "working", "broken" };
+	json_array(j, "lists");
+	for (size_t i = 0; i < l->n; i++) {
+		const struct list_health *h = &l->items[i];
+		const struct config_list *list = list_of(l, h);
+		json_object(j, NULL);
+		json_str(j, "name", list->name);
+		json_str(j, "zone", list->zone);
+		json_str(j, "state", str_from_z(states[h->state]));
+		if (h->state != LIST_UNCHECKED)
+			json_i64(j, "since", wall - (now - h->changed_at) / NSEC_PER_SEC);
+		if (h->state == LIST_BROKEN)
+			json_str(j, "why", str_from_z(h->why));
+		json_i64(j, "questions", (int64_t)h->questions);
+		json_i64(j, "hits", (int64_t)h->hits);
+		json_i64(j, "unanswered", (int64_t)h->unanswered);
+		json_i64(j, "took_us", h->took / 1000);
+		json_end(j);
+	}
+	json_end(j);
 }

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "base/json.h"
 #include "filter/lists.h"
 #include "io/task.h"
 
@@ -25,6 +26,11 @@ struct list_health {
 	unsigned failures; /* questions in a row without an answer */
 	unsigned tries;    /* checks in a row that failed */
 	int64_t check_at;
+	int64_t changed_at; /* when it got into this state */
+	/* Questions about messages since it was first configured, the answers that were listings,
+	 * those that did not come in time, and how long all took. */
+	uint64_t questions, hits, unanswered;
+	int64_t took;
 };
 
 enum { LIST_FAILURES_MAX = 3 };
@@ -52,3 +58,7 @@ int64_t lists_next_check(const struct lists *l);
 
 /* Checks all that are due. Waits as the asker does. */
 void lists_check(struct lists *l, const struct list_asker *asker);
+
+/* Writes the array "lists": how each is, and what it was asked. now: of the lists' clock; wall: the
+ * same in seconds since 1970. */
+void lists_stats(const struct lists *l, int64_t now, int64_t wall, struct json *j);

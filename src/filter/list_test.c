@@ -644,6 +644,46 @@ static void a_reload_keeps_what_is_known(void **state)
 	scene_done(&other);
 }
 
+static void expect_stats(const struct scene *s, int64_t now, const char *expected)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(4096);
+	struct json j = JSON_INIT(&text);
+	json_object(&j, NULL);
+	lists_stats(s->lists.lists, now, 1000000 + now / NSEC_PER_SEC, &j);
+	json_end(&j);
+	assert_true(json_done(&j));
+	if (str_find(buf_str(&text), str_from_z(expected)) < 0)
+		fail_msg("%s is not in %.*s", expected, STR_ARG(buf_str(&text)));
+}
+
+/* What each was asked, and since when it is as it is: its tests do not count, nor what it was not
+ * asked while it was broken. */
+static void what_lists_did_is_counted(void **state)
+{
+	struct scene s;
+	scene_init(&s, OWN_OF("ip", ""), "",
+		"2.0.0.127.own.test A 127.0.0.2\n2.2.0.192.own.test A 127.0.0.2\n"
+		"1.2.0.192.own.test A 127.255.255.255\n3.2.0.192.own.test * !timeout\n");
+	expect_stats(&s, SECONDS(5),
+		"\"zone\":\"own.test\",\"state\":\"working\",\"since\":1000000,\"questions\":0,"
+		"\"hits\":0,\"unanswered\":0,\"took_us\":0}");
+	assert_true(ask(&s, "192.0.2.2"));
+	assert_true(ask(&s, "192.0.2.3"));
+	(void)ask(&s, "192.0.2.4");
+	expect_stats(&s, SECONDS(5), "\"questions\":3,\"hits\":1,\"unanswered\":1,");
+	s.lists.later = SECONDS(7);
+	assert_true(ask(&s, "192.0.2.1"));
+	expect_stats(&s, SECONDS(9),
+		"\"state\":\"broken\",\"since\":1000007,\"why\":\"it got too many questions");
+	assert_false(ask(&s, "192.0.2.2"));
+	expect_stats(&s, SECONDS(9), "\"questions\":4,\"hits\":1,\"unanswered\":1,");
+	check_at(&s, SECONDS(50));
+	expect_stats(&s, SECONDS(60), "\"state\":\"working\",\"since\":1000050,\"questions\":4,");
+	check_at(&s, SECONDS(500)); /* still works: since then */
+	expect_stats(&s, SECONDS(600), "\"state\":\"working\",\"since\":1000050,");
+	scene_done(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -660,6 +700,7 @@ int main(void)
 		cmocka_unit_test(a_broken_list_comes_back),
 		cmocka_unit_test(one_that_does_not_answer_is_left_alone),
 		cmocka_unit_test(a_reload_keeps_what_is_known),
+		cmocka_unit_test(what_lists_did_is_counted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

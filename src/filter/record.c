@@ -230,6 +230,56 @@ static void put_virus(const struct scan_outcome *v, struct json *j)
 	json_end(j);
 }
 
+/* ── Lists of our own ─────────────────────────────────────────────────────────────────────── */
+
+static void put_local(const struct judgement *j, struct json *out)
+{
+	if (j->local.n == 0)
+		return;
+	json_array(out, "local");
+	for (size_t i = 0; i < MIN(j->local.n, (size_t)LISTED_MAX); i++) {
+		const struct local_match *m = &j->local.matches[i];
+		const char *what;
+		str thing = local_thing(j, m, &what);
+		json_object(out, NULL);
+		json_str(out, "list", m->list == DIRECTORY_BLOCK ? STR("block") : STR("allow"));
+		json_str_max(out, "subject", m->subject, TEXT_MAX);
+		json_str_max(out, "for", m->owner, TEXT_MAX);
+		json_str(out, "of", str_from_z(what));
+		json_str_max(out, "found", thing, TEXT_MAX);
+		json_bool(out, "counts", m->counts);
+		if (m->comment.n)
+			json_str_max(out, "comment", m->comment, TEXT_MAX);
+		json_end(out);
+	}
+	json_end(out);
+}
+
+/* Where it is not the same for all, or an account's own thresholds hold. */
+static void put_destinations(
+	const struct judgement *j, const struct audiences *all, struct json *out)
+{
+	const struct judge_facts *f = j->facts;
+	bool own = all->n > 1 || all->list[0].junk_at || all->list[0].reject_at;
+	if (!own || f->destination_count == 0)
+		return;
+	json_array(out, "destinations");
+	for (size_t i = 0; i < MIN(f->destination_count, (size_t)RECIPIENTS_MAX); i++) {
+		const struct audience *a = &all->list[all->of[i]];
+		json_object(out, NULL);
+		json_i64(out, "account", (int64_t)f->destinations[i].account);
+		json_str_max(out, "recipient", f->destinations[i].recipient, TEXT_MAX);
+		json_str(out, "action", str_from_z(judge_action_name(a->verdict.action)));
+		json_decimal(out, "score", a->verdict.score);
+		json_decimal(out, "junk_at", a->junk_at ? a->junk_at : j->rules->junk_at);
+		json_decimal(out, "reject_at", a->reject_at ? a->reject_at : j->rules->reject_at);
+		json_bool(out, "own", a->junk_at || a->reject_at);
+		json_str_max(out, "why", a->verdict.why, TEXT_MAX);
+		json_end(out);
+	}
+	json_end(out);
+}
+
 /* ── What followed ────────────────────────────────────────────────────────────────────────── */
 
 static void put_findings(const struct findings *f, struct json *j)
@@ -249,21 +299,30 @@ static void put_findings(const struct findings *f, struct json *j)
 	json_end(j);
 }
 
-static void put_times(const struct judgement *j, const struct check *const *checks,
-	const int64_t *took, size_t n, struct json *out)
+/* The envelope's share of what these checks took. */
+static int64_t envelope_took(const struct envelope_result *e, const struct check *check)
 {
+	return check == &check_client  ? e->took[0]
+	       : check == &check_spf   ? e->took[1]
+	       : check == &check_lists ? e->took[2]
+				       : 0;
+}
+
+static void put_runs(
+	const struct judgement *j, const struct check_run *runs, size_t n, struct json *out)
+{
+	static const char *const stages[] = { "connect", "envelope", "message" };
 	json_array(out, "checks");
 	for (size_t i = 0; i < n; i++) {
-		int64_t ns = took[i];
-		if (checks[i] == &check_client)
-			ns += j->envelope->took[0];
-		if (checks[i] == &check_spf)
-			ns += j->envelope->took[1];
-		if (checks[i] == &check_lists)
-			ns += j->envelope->took[2];
+		const struct check *check = runs[i].check;
+		int64_t took = runs[i].took + envelope_took(j->envelope, check);
 		json_object(out, NULL);
-		json_str(out, "name", str_from_z(checks[i]->name));
-		json_decimal(out, "ms", (double)ns / (double)NSEC_PER_MSEC);
+		json_str(out, "name", str_from_z(check->name));
+		json_str(out, "stage", str_from_z(stages[check->stage]));
+		if (runs[i].skipped)
+			json_bool(out, "skipped", true);
+		else
+			json_decimal(out, "ms", (double)took / (double)NSEC_PER_MSEC);
 		json_end(out);
 	}
 	json_end(out);
@@ -273,8 +332,10 @@ static void put_decision(const struct judgement *j, const struct verdict *v, str
 {
 	json_decimal(out, "score", v->score);
 	json_object(out, "thresholds");
-	json_decimal(out, "junk", j->rules->junk_at);
-	json_decimal(out, "reject", j->rules->reject_at);
+	json_decimal(out, "junk", j->junk_at);
+	json_decimal(out, "reject", j->reject_at);
+	if (j->whose.n)
+		json_str_max(out, "of", j->whose, TEXT_MAX);
 	json_end(out);
 	json_str(out, "action", str_from_z(judge_action_name(v->action)));
 	json_str_max(out, "why", v->why, 2 * TEXT_MAX);
@@ -301,8 +362,23 @@ static void put_head(const struct judgement *j, struct json *out)
 	json_i64(out, "size", (int64_t)j->message->content.n);
 }
 
+/* The fewest findings without which something else would have been done. */
+static void put_pivot(const struct findings *f, const struct verdict *v, struct json *j)
+{
+	if (v->without == v->action)
+		return;
+	json_object(j, "pivot");
+	json_array(j, "findings");
+	for (size_t i = 0; i < f->n; i++)
+		if (f->list[i].pivotal)
+			json_str(j, NULL, finding_label(&f->list[i]));
+	json_end(j);
+	json_str(j, "action", str_from_z(judge_action_name(v->without)));
+	json_end(j);
+}
+
 static bool write_record(const struct judgement *j, const struct verdict *v,
-	const struct check *const *checks, const int64_t *took, size_t n, bool whole,
+	const struct audiences *audiences, const struct check_run *runs, size_t n, bool whole,
 	struct buf *text)
 {
 	struct json out = JSON_INIT(text);
@@ -313,8 +389,11 @@ static bool write_record(const struct judgement *j, const struct verdict *v,
 		put_lists(j, &out);
 		if (j->has_virus)
 			put_virus(&j->virus, &out);
+		put_local(j, &out);
 		put_findings(&j->findings, &out);
-		put_times(j, checks, took, n, &out);
+		put_pivot(&j->findings, v, &out);
+		put_destinations(j, audiences, &out);
+		put_runs(j, runs, n, &out);
 	} else {
 		json_str_max(&out, "id", j->facts->id, SHORT_MAX);
 		json_i64(&out, "time", j->message->received);
@@ -326,12 +405,13 @@ static bool write_record(const struct judgement *j, const struct verdict *v,
 }
 
 str judgement_record(const struct judgement *j, const struct verdict *verdict,
-	const struct check *const *checks, const int64_t *took, size_t check_count, struct arena *a)
+	const struct audiences *audiences, const struct check_run *runs, size_t run_count,
+	struct arena *a)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(JUDGE_RECORD_MAX);
-	if (!write_record(j, verdict, checks, took, check_count, true, &text)) {
+	if (!write_record(j, verdict, audiences, runs, run_count, true, &text)) {
 		buf_clear(&text);
-		bool fits = write_record(j, verdict, checks, took, check_count, false, &text);
+		bool fits = write_record(j, verdict, audiences, runs, run_count, false, &text);
 		ASSERT(fits);
 	}
 	return arena_str(a, buf_str(&text));

@@ -19,6 +19,7 @@ struct member {
 
 struct table {
 	uint64_t seeds[HASHES][2];
+	_Atomic uint64_t note;
 	struct member members[];
 };
 
@@ -91,6 +92,11 @@ void census_clear(struct census *c, unsigned process)
 	for (size_t h = 0; h < HASHES; h++)
 		for (size_t i = 0; i < PLACES; i++)
 			m->count[h][i] = 0;
+}
+
+_Atomic uint64_t *census_note(struct census *c)
+{
+	return &c->table->note;
 }
 
 static size_t place(const struct census *c, size_t hash, const struct ip *client)

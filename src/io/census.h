@@ -27,3 +27,6 @@ void census_free(struct census *c); /* NULL is fine */
 enum census_verdict census_enter(struct census *c, const struct ip *client, uint64_t max_total,
 	uint64_t max_client) MUST_USE;
 void census_leave(struct census *c, const struct ip *client);
+
+/* A number that the processes of a role share, 0 at first, for the role's own purpose. */
+_Atomic uint64_t *census_note(struct census *c);

@@ -40,6 +40,18 @@ static struct ip ip(const char *text)
 	return ip;
 }
 
+static void a_note_is_read_by_all(void **state)
+{
+	struct fixture f;
+	open_all(&f);
+	assert_int_equal(*census_note(f.member[0]), 0);
+	*census_note(f.member[1]) = 7;
+	assert_int_equal(*census_note(f.member[0]), 7);
+	census_clear(f.supervisor, 1);
+	assert_int_equal(*census_note(f.member[2]), 7);
+	close_all(&f);
+}
+
 static void limits_hold_over_all_processes(void **state)
 {
 	struct fixture f;
@@ -113,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limits_hold_over_all_processes),
+		cmocka_unit_test(a_note_is_read_by_all),
 		cmocka_unit_test(a_dead_process_is_counted_out),
 		cmocka_unit_test(clients_are_networks),
 		cmocka_unit_test(many_clients),

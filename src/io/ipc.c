@@ -166,12 +166,14 @@ int ipc_client_call(struct task *t, struct ipc_client *c, uint16_t call, struct 
 	struct pending p = { .task = t, .arena = a, .decode = decode, .out = out };
 	if (!c->link) {
 		buf_done(&request->bytes);
-		return -ECONNRESET;
+		return -ENOTCONN;
 	}
 	uint32_t i = slot_take(c, &p);
 	uint64_t sequence = (uint64_t)c->slots[i].generation << 32 | i;
 	int64_t deadline = task_deadline(t, c->timeout);
 	int rc = ipc_channel_send(c->link->channel, call, sequence, request);
+	if (rc == -ECONNRESET)
+		rc = -ENOTCONN; /* broken already */
 	while (rc == 0 && !p.done)
 		rc = task_suspend(t, deadline);
 	slot_give(c, i);

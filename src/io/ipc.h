@@ -19,8 +19,8 @@
  * implementation itself, linked into a test. io/ipc_implement.h, in one .c file, makes the codecs.
  *
  * Calls wait. They return what the callee returned (0 or -errno, values of the callee's choice), or
- * -ECONNRESET where its process died or is not there, -ETIMEDOUT, -ECANCELED, -EMSGSIZE; in none
- * of these cases is it known whether the callee did its work. Strings of a reply live in the arena.
+ * -ENOTCONN where its process is not there; -ECONNRESET where that died meanwhile, -ETIMEDOUT,
+ * -ECANCELED, -EMSGSIZE, and in these cases it is not known whether the callee did its work. Strings of a reply live in the arena.
  *
  * Kinds of fields: u64, i64, bool, str, strs and u64s (arrays), fd. A descriptor in a request stays
  * the caller's; the callee sees a copy that is closed when its function returns. A descriptor in a

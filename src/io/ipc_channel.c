@@ -311,8 +311,16 @@ int ipc_channel_new(struct loop *l, int fd, const struct ipc_channel_owner *call
 	c->running = rc == 0;
 	if (rc == 0)
 		rc = task_start(l, write_frames, c, &c->writer);
-	ASSERT(rc == 0); /* channels are made while a role starts: then there is memory */
-	c->running = 2;
+	if (c->running == 0) {
+		watch_stop(&c->watch);
+		close_fd(&c->fd);
+		free(c);
+		return rc;
+	}
+	if (rc == 0)
+		c->running = 2;
+	else
+		c->stopping = true; /* the reader ends at once, and says so */
 	*out = c;
 	return 0;
 }

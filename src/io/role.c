@@ -42,6 +42,7 @@ static void session_begin(struct role_process *p, struct role_session *s, struct
 	if (s->next)
 		s->next->prev = &s->next;
 	p->sessions = s;
+	p->session_count++;
 }
 
 static void session_end(struct role_process *p, struct role_session *s)
@@ -49,6 +50,7 @@ static void session_end(struct role_process *p, struct role_session *s)
 	*s->prev = s->next;
 	if (s->next)
 		s->next->prev = s->prev;
+	p->session_count--;
 	if (p->draining && !p->sessions)
 		event_set(&p->internal->drained);
 }
@@ -73,6 +75,7 @@ void role_client_start(struct role_process *p, int fd, const struct ip *peer, ui
 	int kind, void (*serve)(struct task *t, struct role_client *c, struct stream *stream))
 {
 	struct role_client *c = xmalloc(sizeof *c);
+	p->connections++;
 	*c = (struct role_client){
 		.process = p, .fd = fd, .peer = *peer, .port = port, .kind = kind, .serve = serve
 	};
@@ -311,6 +314,28 @@ static int drain(struct task *t, void *self, const struct role_drain_request *in
 	return rc;
 }
 
+enum { STATS_MAX = 64 * 1024 };
+
+static int stats(struct task *t, void *self, const struct role_stats_request *in, struct arena *a,
+	struct role_stats_reply *out)
+{
+	struct role_process *p = self;
+	struct buf text CLEANUP(buf_done) = BUF_INIT(STATS_MAX);
+	struct json j = JSON_INIT(&text);
+	json_object(&j, NULL);
+	if (p->role->accepted) {
+		json_i64(&j, "connections", (int64_t)p->connections);
+		json_i64(&j, "sessions", (int64_t)p->session_count);
+	}
+	if (p->role->stats && p->internal->started)
+		p->role->stats(t, p, &j);
+	json_end(&j);
+	if (!json_done(&j))
+		return -EMSGSIZE;
+	out->json = arena_str(a, buf_str(&text));
+	return 0;
+}
+
 static void supervisor_gone(void *self)
 {
 	/* Without a supervisor there is nobody to give connections or to restart what dies. What
@@ -320,7 +345,12 @@ static void supervisor_gone(void *self)
 
 int role_main(const struct role *role)
 {
-	static const struct role_ops ops = { configure, attach, start_listening, unlisten, drain };
+	static const struct role_ops ops = { .configure = configure,
+		.attach = attach,
+		.listen = start_listening,
+		.unlisten = unlisten,
+		.stats = stats,
+		.drain = drain };
 	struct role_internal internal = { .sink = { .fd = STDERR_FILENO, .level = LOG_LEVEL_INFO },
 		.fields = { F_Z("role", role->name) } };
 	internal.log =

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/config.h"
+#include "base/json.h"
 #include "io/census.h"
 #include "io/ipc.h"
 #include "io/sandbox.h"
@@ -33,6 +34,8 @@ struct role {
 	int (*reconfigure)(struct role_process *p, const struct config *next, struct err *err);
 	/* * After a new configuration has come. */
 	void (*reconfigured)(struct role_process *p);
+	/* * Writes members of an object: what it has counted, and how it does. Waits. */
+	void (*stats)(struct task *t, struct role_process *p, struct json *j);
 	/* * At a shutdown, when the last session has ended: writes what is left. Waits. */
 	void (*finish)(struct task *t, struct role_process *p);
 	/* * A socket over which it can call `peer`; taken. */
@@ -67,6 +70,8 @@ struct role_process {
 	bool draining;
 	void *state; /* the role's own */
 	struct role_session *sessions;
+	size_t session_count;
+	uint64_t connections; /* so far */
 	struct role_internal *internal;
 };
 

@@ -80,6 +80,7 @@ struct loop {
 	struct task *running;
 	struct task *all;
 	size_t task_count;
+	volatile unsigned turns;
 	struct heap deadlines;
 	struct loop_hook *hooks;
 	void *main_sp;
@@ -195,6 +196,7 @@ static void to_task(struct loop *l, struct task *t)
 	__sanitizer_start_switch_fiber(&l->main_fake_stack, stack_of(t), STACK_SIZE);
 #endif
 	l->running = t;
+	l->turns++;
 	context_switch(&l->main_sp, t->sp);
 	l->running = NULL;
 #ifdef HAVE_ASAN
@@ -438,6 +440,11 @@ const struct log *loop_log(const struct loop *l)
 size_t loop_task_count(const struct loop *l)
 {
 	return l->task_count;
+}
+
+const volatile unsigned *loop_turns(const struct loop *l)
+{
+	return &l->turns;
 }
 
 void loop_cancel_tasks(struct loop *l, const struct task *except)

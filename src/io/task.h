@@ -49,6 +49,9 @@ void loop_cancel_tasks(struct loop *l, const struct task *except);
 void loop_finish(struct loop *l);
 size_t loop_task_count(const struct loop *l);
 
+/* Counts how often a task was resumed. For watchdog.h, whose signal handler reads it. */
+const volatile unsigned *loop_turns(const struct loop *l);
+
 /* Work to be done before the loop waits for the world, once for each time it was asked for:
  * sockets between roles collect their output and write it then. */
 struct loop_hook {

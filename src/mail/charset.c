@@ -147,14 +147,6 @@ static void add_byte(struct charset *c, char byte, struct buf *out)
 		utf8_encode(out, u >= 0x80 && u < 0xa0 ? windows_1252[u - 0x80] : u);
 }
 
-static size_t ascii_run(str s)
-{
-	size_t n = 0;
-	while (n < s.n && (unsigned char)s.p[n] < 0x80)
-		n++;
-	return n;
-}
-
 /* True where more bytes could make a character of s, which is not one yet. */
 static bool may_become_utf8(str s)
 {
@@ -203,7 +195,7 @@ static void feed_utf8(struct charset *c, str in, struct buf *out)
 {
 	in = feed_held(c, in, out);
 	while (in.n && !out->overflowed) {
-		size_t run = ascii_run(in);
+		size_t run = ascii_length(in);
 		buf_add(out, str_first(in, run));
 		in = str_skip(in, run);
 		if (in.n && !take_utf8(c, &in, out)) {

@@ -73,8 +73,15 @@ bool header_next(str block, size_t *at, struct header_field *out)
 bool header_find(str block, str name, struct header_field *out)
 {
 	struct header_field field;
-	for (size_t at = 0; header_next(block, &at, &field);) {
-		if (field.name.n && str_equal_nocase(field.name, name)) {
+	size_t at = 0;
+	while (name.n && at < block.n) {
+		/* Lines that cannot be its first one, nearly all, are passed over. */
+		if (ascii_lower(block.p[at]) != ascii_lower(name.p[0])) {
+			str line = line_at(block, at);
+			if (line_is_empty(line))
+				return false;
+			at += line.n;
+		} else if (header_next(block, &at, &field) && str_equal_nocase(field.name, name)) {
 			*out = field;
 			return true;
 		}

@@ -90,6 +90,10 @@ static void test_find(void **state)
 	assert_int_equal(f.offset, 12);
 	assert_false(header_find(block, STR("To"), &f));
 	assert_false(header_find(block, STR(""), &f));
+	block = STR("A: 1\n b: in A\n\tb: in A\nba: 2\nb\nB : 3\r\n\r\nc: 4\n");
+	assert_true(header_find(block, STR("b"), &f));
+	assert_str(f.value, " 3");
+	assert_false(header_find(block, STR("c"), &f));
 }
 
 static void test_unfold(void **state)

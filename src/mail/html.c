@@ -74,7 +74,7 @@ static size_t space_at(str s)
 {
 	if (s.n && (ascii_is_space(s.p[0]) || s.p[0] == '\f'))
 		return 1;
-	return str_starts(s, STR("\xc2\xa0")) ? 2 : 0;
+	return s.n > 1 && s.p[0] == '\xc2' && s.p[1] == '\xa0' ? 2 : 0;
 }
 
 static void want_gap(struct text *t, enum gap gap)
@@ -309,7 +309,8 @@ static const struct {
 static enum tag tag_of(str name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++)
-		if (str_equal_nocase(name, str_from_z(tags[i].name)))
+		if (name.n && tags[i].name[0] == ascii_lower(name.p[0]) &&
+			str_equal_nocase(name, str_from_z(tags[i].name)))
 			return tags[i].tag;
 	return T_OTHER;
 }

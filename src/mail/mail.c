@@ -136,13 +136,30 @@ static str declared_type(struct mail *m, const struct mime_part *p)
 	return str_from(z, p->type.n + p->subtype.n + 1);
 }
 
+/* False where there can be no more. */
+static bool has_room(struct mail *m)
+{
+	if (m->attachments_n < m->attachments_room)
+		return true;
+	size_t room = MIN(MAX(2 * m->attachments_room, (size_t)8), (size_t)MAIL_ATTACHMENTS_MAX);
+	if (room == m->attachments_room)
+		return false;
+	struct mail_attachment *more = arena_try(m->arena, room * sizeof *more);
+	if (!more)
+		return false;
+	if (m->attachments_n)
+		memcpy(more, m->attachments, m->attachments_n * sizeof *more);
+	m->attachments = more;
+	m->attachments_room = room;
+	return true;
+}
+
 void mail_add_attachment(struct mail *m, struct mail_attachment a)
 {
-	if (m->attachments_n == MAIL_ATTACHMENTS_MAX || !m->attachments) {
+	if (has_room(m))
+		m->attachments[m->attachments_n++] = a;
+	else
 		m->truncated = true;
-		return;
-	}
-	m->attachments[m->attachments_n++] = a;
 }
 
 static void read_attachments(struct mail *m)
@@ -167,7 +184,6 @@ void mail_read(struct arena *a, str message, struct mail *out)
 	mime_parse(message, MIME_LIMITS, &out->tree);
 	uri_set_init(&out->uris, a);
 	out->decoded = xcalloc(out->tree.n, sizeof *out->decoded);
-	out->attachments = arena_try(a, MAIL_ATTACHMENTS_MAX * sizeof *out->attachments);
 	out->texts = arena_try(a, MAIL_TEXTS_MAX * sizeof *out->texts);
 	out->truncated = out->tree.truncated;
 	read_header(out);

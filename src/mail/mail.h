@@ -92,7 +92,7 @@ struct mail {
 	struct mail_text *texts; /* in the arena */
 	size_t texts_n;
 	struct mail_attachment *attachments; /* in the arena */
-	size_t attachments_n;
+	size_t attachments_n, attachments_room;
 	struct uri_set uris; /* owned */
 	struct mail_shape shape;
 	bool truncated;

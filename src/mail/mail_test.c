@@ -8,6 +8,8 @@
 
 #include "base/buf.h"
 
+#include <stdio.h>
+
 static const char whole[] =
 	"From: =?utf-8?Q?J=C3=B6rg?= <j@a.example>\n"
 	"To: b@b.example, c@c.example\n"
@@ -172,6 +174,24 @@ static void test_many_texts(void **state)
 	assert_true(m.attachments_n <= MAIL_ATTACHMENTS_MAX && m.truncated);
 }
 
+static void test_many_attachments(void **state)
+{
+	struct buf b CLEANUP(buf_done) = BUF_INIT(1000000);
+	buf_add(&b, STR(GOOD "Content-Type: multipart/mixed; boundary=b\n\n"));
+	for (int i = 0; i < MAIL_ATTACHMENTS_MAX + 1; i++)
+		buf_printf(&b, "--b\nContent-Type: a/b; name=%d\n\nx\n", i);
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(MAIL_ARENA_MAX(b.n));
+	struct mail m CLEANUP(mail_done);
+	mail_read(&arena, buf_str(&b), &m);
+	assert_true(m.truncated);
+	for (size_t i = 0; i < m.attachments_n; i++) {
+		char name[24];
+		snprintf(name, sizeof name, "%zu", i);
+		assert_true(str_equal(m.attachments[i].name.name, str_from_z(name)));
+	}
+	assert_true(m.attachments_n > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_attached_html),
 		cmocka_unit_test(test_every_prefix),
 		cmocka_unit_test(test_many_texts),
+		cmocka_unit_test(test_many_attachments),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -201,11 +201,13 @@ static const char ambiguous[] =
 
 static bool among(const char *words, str label)
 {
-	char word[20];
+	char word[20] = " ";
 	if (label.n == 0 || label.n > 16)
 		return false;
-	int n = snprintf(word, sizeof word, " %.*s ", STR_ARG(label));
-	return str_find_nocase(str_from_z(words), str_from(word, (size_t)n)) >= 0;
+	for (size_t i = 0; i < label.n; i++)
+		word[1 + i] = ascii_lower(label.p[i]);
+	word[1 + label.n] = ' ';
+	return str_find(str_from_z(words), str_from(word, label.n + 2)) >= 0;
 }
 
 bool uri_known_tld(str host, bool strict)

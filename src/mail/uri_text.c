@@ -38,14 +38,6 @@ static str without_punctuation(str s)
 	return s;
 }
 
-static size_t ascii_length(str s)
-{
-	size_t n = 0;
-	while (n < s.n && (unsigned char)s.p[n] < 0x80)
-		n++;
-	return n;
-}
-
 /* Where other writing follows without a space: what is behind a host that is complete, and behind
  * the path's last ASCII character. */
 static str without_other_writing(str s)
@@ -189,7 +181,7 @@ static void take_word(struct finder *f, str raw)
 		uri_unmask(&f->plain, s, &flags);
 		s = flags ? buf_str(&f->plain) : raw;
 	}
-	if (take_chain(f, raw, s))
+	if (take_chain(f, raw, s) || str_find_any(s, STR("[({.:@")) < 0)
 		return;
 	if (str_find_any(s, STR("[({")) >= 0) {
 		uint32_t dots = 0;
@@ -206,15 +198,27 @@ static void take_word(struct finder *f, str raw)
 /* The length of the character at the beginning of s where it stands between words, or 0. */
 static size_t separator(str s)
 {
-	static const char *const wide[] = { "\xc2\xa0", "\xe3\x80\x80", "\xe2\x80\x9c",
-		"\xe2\x80\x9d", "\xe2\x80\x98", "\xe2\x80\x99", "\xc2\xab", "\xc2\xbb",
-		"\xe3\x80\x8c", "\xe3\x80\x8d", "\xef\xbc\x8c", "\xe3\x80\x81", "\xef\xbc\x88",
-		"\xef\xbc\x89" };
+	static const bool ascii[128] = { [' '] = true,
+		['\t'] = true,
+		['\r'] = true,
+		['\n'] = true,
+		['\f'] = true,
+		['\v'] = true,
+		['<'] = true,
+		['>'] = true,
+		['"'] = true,
+		['`'] = true,
+		['|'] = true };
+	static const str wide[] = { { "\xc2\xa0", 2 }, { "\xc2\xab", 2 }, { "\xc2\xbb", 2 },
+		{ "\xe2\x80\x98", 3 }, { "\xe2\x80\x99", 3 }, { "\xe2\x80\x9c", 3 },
+		{ "\xe2\x80\x9d", 3 }, { "\xe3\x80\x80", 3 }, { "\xe3\x80\x81", 3 },
+		{ "\xe3\x80\x8c", 3 }, { "\xe3\x80\x8d", 3 }, { "\xef\xbc\x88", 3 },
+		{ "\xef\xbc\x89", 3 }, { "\xef\xbc\x8c", 3 } };
 	if ((unsigned char)s.p[0] < 0x80)
-		return ascii_is_space(s.p[0]) || str_find_char(STR("<>\"`|\f\v"), s.p[0]) >= 0;
+		return ascii[(unsigned char)s.p[0]];
 	for (size_t i = 0; i < ARRAY_LEN(wide); i++)
-		if (str_starts(s, str_from_z(wide[i])))
-			return strlen(wide[i]);
+		if (s.p[0] == wide[i].p[0] && str_starts(s, wide[i]))
+			return wide[i].n;
 	return 0;
 }
 

@@ -164,6 +164,8 @@ struct arc_verifier *arc_verifier_new_beside(struct dkim_verifier *dkim, str hea
 void arc_verifier_use_keys(struct arc_verifier *v, struct dkim_keys *keys)
 {
 	v->keys = keys;
+	if (keys && v->own_body)
+		dkim_body_use_sha256(v->body, dkim_keys_sha256(keys));
 }
 
 void arc_verifier_feed(struct arc_verifier *v, str body)

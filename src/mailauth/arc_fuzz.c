@@ -27,9 +27,9 @@ static void validate(
 static bool seal(
 	struct fuzz_dns *f, str header, str body, const struct arc_outcome *chain, struct buf *out)
 {
-	struct dkim_signing how = {
-		.domain = STR("fuzz.example"), .selector = STR("s"), .key = f->key
-	};
+	struct dkim_signing how = { .domain = STR("fuzz.example"),
+		.selector = STR("s"),
+		.key = dkim_private_key_signs(f->key) };
 	struct err err = { 0 };
 	struct arc_sealer *s = arc_sealer_new(header, &how);
 	arc_sealer_feed(s, body);

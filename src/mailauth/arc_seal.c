@@ -91,7 +91,7 @@ static bool write_message_signature(
 	dkim_draft_tag(&d, STR("s"), how->selector);
 	dkim_draft_time(&d, STR("t"), how->time);
 	bool good = dkim_draft_finish(
-		&d, how, s->header, buf_str(&names), DKIM_FIELD_ARC_MESSAGE, out, err);
+		&d, how, s->header, s->body, buf_str(&names), DKIM_FIELD_ARC_MESSAGE, out, err);
 	dkim_draft_done(&d);
 	return good;
 }
@@ -134,7 +134,7 @@ static bool write_seal(const struct arc_sealer *s, str cv, str instance, str res
 	dkim_draft_tag(&d, STR("s"), s->how.selector);
 	dkim_draft_time(&d, STR("t"), s->how.time);
 	hash_seal(s, str_equal(cv, STR("fail")), results, message, &d, hash);
-	bool good = dkim_draft_sign(&d, s->how.key, hash, out, err);
+	bool good = dkim_draft_sign(&d, &s->how.key, hash, out, err);
 	dkim_draft_done(&d);
 	return good;
 }

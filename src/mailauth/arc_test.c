@@ -12,7 +12,7 @@ static const char plain[] = "From: A <a@example.org>\r\nSubject: s\r\n\r\n";
 static const char body[] = "Hello.\r\n";
 
 struct fixture {
-	EVP_PKEY *key;
+	struct dkim_private_key *key;
 	struct buf records;
 	struct buf header;
 };
@@ -29,7 +29,7 @@ static void begin(struct fixture *f)
 
 static void end(struct fixture *f)
 {
-	EVP_PKEY_free(f->key);
+	dkim_private_key_free(f->key);
 	buf_done(&f->records);
 	buf_done(&f->header);
 }
@@ -63,9 +63,10 @@ static bool seal(struct fixture *f, const char *domain, const char *text, const 
 	struct err err = { 0 };
 	struct arc_outcome chain;
 	validate(f, text, &a, &chain);
-	struct dkim_signing how = {
-		.domain = str_from_z(domain), .selector = STR("sel"), .key = f->key, .time = NOW
-	};
+	struct dkim_signing how = { .domain = str_from_z(domain),
+		.selector = STR("sel"),
+		.key = dkim_private_key_signs(f->key),
+		.time = NOW };
 	struct arc_sealer *s = arc_sealer_new(buf_str(&f->header), &how);
 	arc_sealer_feed(s, str_from_z(text));
 	bool good = arc_sealer_finish(s, &chain, str_from_z(results), &out, &err);
@@ -126,9 +127,10 @@ static void test_oldest(void **state)
 	struct arc_outcome chain;
 	validate(&f, body, &a, &chain);
 	change(&f, "Subject: s", "Subject: t");
-	struct dkim_signing how = {
-		.domain = STR("two.example"), .selector = STR("sel"), .key = f.key, .time = NOW
-	};
+	struct dkim_signing how = { .domain = STR("two.example"),
+		.selector = STR("sel"),
+		.key = dkim_private_key_signs(f.key),
+		.time = NOW };
 	struct buf out CLEANUP(buf_done) = BUF_INIT(WORK_MAX);
 	struct err err = { 0 };
 	struct arc_sealer *s = arc_sealer_new(buf_str(&f.header), &how);

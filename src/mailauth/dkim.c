@@ -9,10 +9,10 @@ struct dkim_verifier {
 	struct dkim_body *body;     /* owned */
 	struct dkim_keys *keys;
 	int64_t now;
-	struct dkim_field fields[DKIM_SIGNATURES_MAX];
-	int body_numbers[DKIM_SIGNATURES_MAX];
 	size_t n;
 	bool more, finished;
+	struct dkim_field fields[DKIM_SIGNATURES_MAX]; /* n of them are filled in */
+	int body_numbers[DKIM_SIGNATURES_MAX];
 };
 
 static void add(struct dkim_verifier *v, const struct header_field *field)
@@ -28,7 +28,8 @@ static void add(struct dkim_verifier *v, const struct header_field *field)
 
 struct dkim_verifier *dkim_verifier_new(str header, int64_t now)
 {
-	struct dkim_verifier *v = xcalloc(1, sizeof *v);
+	struct dkim_verifier *v = xmalloc(sizeof *v);
+	memset(v, 0, offsetof(struct dkim_verifier, fields));
 	v->now = now;
 	v->body = dkim_body_new();
 	v->header = dkim_header_new(header);
@@ -47,6 +48,8 @@ struct dkim_verifier *dkim_verifier_new(str header, int64_t now)
 void dkim_verifier_use_keys(struct dkim_verifier *v, struct dkim_keys *keys)
 {
 	v->keys = keys;
+	if (keys)
+		dkim_body_use_sha256(v->body, dkim_keys_sha256(keys));
 }
 
 struct dkim_body *dkim_verifier_body(struct dkim_verifier *v)

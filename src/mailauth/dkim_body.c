@@ -1,10 +1,12 @@
 #include "mailauth/dkim_body.h"
 
+#include "mailauth/dkim_bytes.h"
+
 #include <openssl/evp.h>
 #include <stdlib.h>
 
 enum {
-	BLOCK = 64,          /* looked at as one by clean_run() */
+	BLOCK = 128,         /* looked at as one, as long as that is clean */
 	RUN_MAX = 16 * 1024, /* found clean before it is hashed: it is near by then */
 	SLOW_STEP = 64,      /* bytes taken one by one before the next try */
 	SLOW_ROOM = 2 * SLOW_STEP + 2,
@@ -20,7 +22,8 @@ struct wanted {
 
 /* One canonicalization. Line ends and white space are held back until content follows. */
 struct pass {
-	EVP_MD_CTX *md; /* NULL: nobody wants it */
+	bool wanted;
+	EVP_MD_CTX *md; /* owned; NULL until it begins */
 	uint64_t total; /* hashed so far, and staged */
 	uint64_t next;  /* the nearest length that somebody wants */
 	uint64_t line_ends;
@@ -29,8 +32,10 @@ struct pass {
 	char stage[STAGE];
 };
 
+/* What is large is not cleared: most of it is never used. */
 struct dkim_body {
-	EVP_MD *sha256; /* owned */
+	EVP_MD *own_sha256; /* owned; NULL: not asked for */
+	const EVP_MD *sha256;
 	struct pass passes[2];
 	struct wanted wanted[DKIM_BODY_HASHES_MAX];
 	int n;
@@ -39,7 +44,14 @@ struct dkim_body {
 
 struct dkim_body *dkim_body_new(void)
 {
-	return xcalloc(1, sizeof(struct dkim_body));
+	struct dkim_body *b = xmalloc(sizeof *b);
+	b->own_sha256 = NULL;
+	b->sha256 = NULL;
+	b->n = 0;
+	b->finished = false;
+	for (size_t i = 0; i < ARRAY_LEN(b->passes); i++)
+		memset(&b->passes[i], 0, offsetof(struct pass, stage));
+	return b;
 }
 
 void dkim_body_free(struct dkim_body *b)
@@ -48,8 +60,31 @@ void dkim_body_free(struct dkim_body *b)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(b->passes); i++)
 		EVP_MD_CTX_free(b->passes[i].md);
-	EVP_MD_free(b->sha256);
+	EVP_MD_free(b->own_sha256);
 	free(b);
+}
+
+void dkim_body_use_sha256(struct dkim_body *b, const EVP_MD *sha256)
+{
+	b->sha256 = sha256;
+}
+
+static const EVP_MD *sha256_of(struct dkim_body *b)
+{
+	if (!b->sha256)
+		b->sha256 = b->own_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	return b->sha256;
+}
+
+/* Whether somebody wants it; it has then begun. */
+static bool begun(struct dkim_body *b, enum dkim_canon canon)
+{
+	struct pass *pass = &b->passes[canon];
+	if (!pass->wanted || pass->md)
+		return pass->wanted;
+	pass->md = EVP_MD_CTX_new();
+	ASSERT(pass->md && EVP_DigestInit_ex2(pass->md, sha256_of(b), NULL));
+	return true;
 }
 
 int dkim_body_want(struct dkim_body *b, enum dkim_canon canon, uint64_t length)
@@ -60,14 +95,8 @@ int dkim_body_want(struct dkim_body *b, enum dkim_canon canon, uint64_t length)
 	if (b->n == DKIM_BODY_HASHES_MAX)
 		return -1;
 	struct pass *pass = &b->passes[canon];
-	if (!b->sha256)
-		b->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (!pass->md) {
-		pass->md = EVP_MD_CTX_new();
-		ASSERT(pass->md && EVP_DigestInit_ex2(pass->md, b->sha256, NULL));
-		pass->next = DKIM_BODY_WHOLE;
-	}
-	pass->next = MIN(pass->next, length);
+	pass->next = pass->wanted ? MIN(pass->next, length) : length;
+	pass->wanted = true;
 	b->wanted[b->n] = (struct wanted){ .canon = canon, .length = length };
 	return b->n++;
 }
@@ -197,29 +226,19 @@ static void slowly(struct dkim_body *b, enum dkim_canon canon, str s)
 	pass->space = space;
 }
 
-typedef unsigned char bytes __attribute__((vector_size(16)));
-
-static bytes load(const char *p)
-{
-	bytes v;
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
-/* Whether canonicalization changes nothing in p[0…BLOCK], save at the end of the body. Lines end in
- * CRLF, and there is no other CR or LF; white space is one space between words. */
-static bool block_is_clean(const char *p, enum dkim_canon canon)
+/* Whether canonicalization changes nothing in p[0…n], save at the end of the body; n is a multiple
+ * of the step. Lines end in CRLF, and there is no other CR or LF; white space is one space between
+ * words. */
+static bool is_clean(const char *p, size_t n, enum dkim_canon canon)
 {
 	bytes bad = { 0 };
-	for (size_t i = 0; i < BLOCK; i += sizeof bad) {
-		bytes c = load(p + i), next = load(p + i + 1);
+	for (size_t i = 0; i < n; i += sizeof bad) {
+		bytes c = bytes_load(p + i), next = bytes_load(p + i + 1);
 		bad |= (bytes)((c == '\r') ^ (next == '\n'));
 		if (canon == DKIM_RELAXED)
 			bad |= (bytes)((c == '\t') | ((c == ' ') & (next <= ' ')));
 	}
-	uint64_t halves[2];
-	memcpy(halves, &bad, sizeof halves);
-	return !(halves[0] | halves[1]);
+	return !bytes_any(bad);
 }
 
 /* p[0…n] without what is held back at its end. */
@@ -231,15 +250,23 @@ static size_t without_held(const char *p, size_t n, enum dkim_canon canon)
 	return n;
 }
 
+/* From n on, in steps of so many bytes. No step of line ends alone: all that is found clean but for
+ * the last one is used. */
+static size_t clean_steps(str s, size_t n, size_t step, enum dkim_canon canon)
+{
+	while (n + step < s.n && n < RUN_MAX && is_clean(s.p + n, step, canon) &&
+		without_held(s.p + n, step, canon))
+		n += step;
+	return n;
+}
+
 /* How much of s can go to the hash as it is: ends behind a byte that holds nothing back. */
 static size_t clean_run(const struct pass *pass, str s, enum dkim_canon canon)
 {
-	if (pass->cr || s.n <= BLOCK || s.p[0] == '\n' || (pass->space && s.p[0] <= ' '))
+	if (pass->cr || s.n <= sizeof(bytes) || s.p[0] == '\n' || (pass->space && s.p[0] <= ' '))
 		return 0;
-	size_t n = 0, most = MIN(s.n - BLOCK, RUN_MAX);
-	/* No block of line ends alone: all that is found clean but for the last block is used. */
-	while (n < most && block_is_clean(s.p + n, canon) && without_held(s.p + n, BLOCK, canon))
-		n += BLOCK;
+	size_t n = clean_steps(s, 0, BLOCK, canon);
+	n = clean_steps(s, n, sizeof(bytes), canon);
 	return without_held(s.p, n, canon);
 }
 
@@ -264,7 +291,7 @@ void dkim_body_feed(struct dkim_body *b, str s)
 {
 	ASSERT(!b->finished);
 	for (int canon = DKIM_SIMPLE; canon <= DKIM_RELAXED; canon++)
-		if (b->passes[canon].md)
+		if (begun(b, (enum dkim_canon)canon))
 			canonicalize(b, (enum dkim_canon)canon, s);
 }
 
@@ -288,7 +315,7 @@ static void finish(struct dkim_body *b, enum dkim_canon canon)
 void dkim_body_finish(struct dkim_body *b)
 {
 	for (int canon = DKIM_SIMPLE; canon <= DKIM_RELAXED && !b->finished; canon++)
-		if (b->passes[canon].md)
+		if (begun(b, (enum dkim_canon)canon))
 			finish(b, (enum dkim_canon)canon);
 	b->finished = true;
 }
@@ -306,8 +333,15 @@ uint64_t dkim_body_total(const struct dkim_body *b, int number)
 	return b->passes[b->wanted[number].canon].total;
 }
 
-const EVP_MD *dkim_body_sha256(const struct dkim_body *b)
+void dkim_body_hash_text(struct dkim_body *b, str text, unsigned char out[DKIM_HASH_SIZE])
 {
-	ASSERT(b->sha256);
-	return b->sha256;
+	ASSERT(b->finished);
+	struct pass *pass = &b->passes[b->passes[DKIM_SIMPLE].md ? DKIM_SIMPLE : DKIM_RELAXED];
+	if (!pass->md) {
+		pass->md = EVP_MD_CTX_new();
+		ASSERT(pass->md);
+	}
+	ASSERT(EVP_DigestInit_ex2(pass->md, sha256_of(b), NULL) &&
+		EVP_DigestUpdate(pass->md, text.p, text.n) &&
+		EVP_DigestFinal_ex(pass->md, out, NULL));
 }

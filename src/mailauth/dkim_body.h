@@ -26,6 +26,10 @@ void dkim_body_free(struct dkim_body *b);
  * question again gives the same number. -1: too many different ones. */
 int dkim_body_want(struct dkim_body *b, enum dkim_canon canon, uint64_t length) MUST_USE;
 
+/* Before the first byte: SHA-256 as somebody else has looked it up, who keeps it until the body is
+ * freed. */
+void dkim_body_use_sha256(struct dkim_body *b, const EVP_MD *sha256);
+
 /* Lines end in CRLF or LF, which counts as CRLF; a CR by itself is content. */
 void dkim_body_feed(struct dkim_body *b, str s);
 /* May be called again. */
@@ -36,6 +40,6 @@ const unsigned char *dkim_body_hash(const struct dkim_body *b, int number);
 /* How many canonical bytes there were in all. */
 uint64_t dkim_body_total(const struct dkim_body *b, int number);
 
-/* Once somebody wants a hash: SHA-256, for other hashes too. OpenSSL looks EVP_sha256() up at each
- * use. */
-const EVP_MD *dkim_body_sha256(const struct dkim_body *b);
+/* After finish: SHA-256 of something else, with the context that is there already. OpenSSL takes
+ * longer to look the hash up and to make one than to hash a header. */
+void dkim_body_hash_text(struct dkim_body *b, str text, unsigned char out[DKIM_HASH_SIZE]);

@@ -3,9 +3,6 @@
 #include "base/base64.h"
 
 #include <errno.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
 
 enum { LINE_MAX_WANTED = 76, TEXT_MAX = 1 << 20 };
 
@@ -87,42 +84,18 @@ struct header_field dkim_draft_field(const struct dkim_draft *d)
 	};
 }
 
-static bool sign_rsa(EVP_PKEY *key, const unsigned char *hash, unsigned char *out, size_t *n)
-{
-	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-	bool good = c && EVP_PKEY_sign_init(c) > 0 &&
-		    EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) > 0 &&
-		    EVP_PKEY_CTX_set_signature_md(c, EVP_sha256()) > 0 &&
-		    EVP_PKEY_sign(c, out, n, hash, DKIM_HASH_SIZE) > 0;
-	EVP_PKEY_CTX_free(c);
-	return good;
-}
-
-static bool sign_ed25519(EVP_PKEY *key, const unsigned char *hash, unsigned char *out, size_t *n)
-{
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	bool good = c && EVP_DigestSignInit(c, NULL, NULL, NULL, key) > 0 &&
-		    EVP_DigestSign(c, out, n, hash, DKIM_HASH_SIZE) > 0;
-	EVP_MD_CTX_free(c);
-	return good;
-}
-
-bool dkim_draft_sign(const struct dkim_draft *d, EVP_PKEY *key,
+bool dkim_draft_sign(const struct dkim_draft *d, const struct dkim_signs *key,
 	const unsigned char hash[DKIM_HASH_SIZE], struct buf *out, struct err *err)
 {
-	unsigned char signature[DKIM_SIGNATURE_MAX];
-	size_t n = sizeof signature;
-	bool rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
-	bool good =
-		rsa ? sign_rsa(key, hash, signature, &n) : sign_ed25519(key, hash, signature, &n);
-	ERR_clear_error();
-	if (!good || d->text.overflowed) {
-		(void)err_set(err, EINVAL, "%s",
-			good ? "the signature's field is too long" : "the key does not sign");
+	struct buf signature CLEANUP(buf_done) = BUF_INIT(DKIM_SIGNATURE_MAX);
+	if (d->text.overflowed) {
+		(void)err_set(err, EINVAL, "the signature's field is too long");
 		return false;
 	}
+	if (!key->sign(key->context, str_from(hash, DKIM_HASH_SIZE), &signature, err))
+		return false;
 	struct buf text CLEANUP(buf_done) = BUF_INIT(4 * DKIM_SIGNATURE_MAX);
-	base64_encode(&text, str_from(signature, n));
+	base64_encode(&text, buf_str(&signature));
 	buf_add(out, str_first(buf_str(&d->text), d->b));
 	for (str rest = buf_str(&text); rest.n; rest = str_skip(rest, LINE_MAX_WANTED - 4)) {
 		buf_add(out, STR("\r\n "));

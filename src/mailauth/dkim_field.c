@@ -1,9 +1,8 @@
 #include "mailauth/dkim_field.h"
 
 #include "base/base64.h"
+#include "mailauth/dkim_bytes.h"
 #include "mailauth/dkim_tags.h"
-
-#include <openssl/evp.h>
 
 /* Of the fields that are signed: most have room without growing. */
 enum { USUAL_SIZE = 2048 };
@@ -96,28 +95,26 @@ static bool identity_valid(const struct dkim_field *f)
 bool dkim_field_decode(struct buf *out, str s)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(2 * out->max + 4);
-	size_t most = MIN(s.n, text.max - 1);
-	char *p = buf_reserve(&text, most + 1);
-	for (size_t i = 0; i < s.n; i++) {
-		p[text.n] = s.p[i];
-		text.n += !ascii_is_space(s.p[i]);
-		if (text.n > most)
-			return false;
-	}
+	size_t most = MIN(s.n, text.max);
+	char *p = buf_reserve(&text, most);
+	if (p)
+		text.n = bytes_squeeze(p, most, s);
+	if (text.n == text.max)
+		return false;
 	return base64_decode(out, buf_str(&text)) && !out->overflowed;
 }
 
 static const char *parse_body_hash(struct dkim_field *f)
 {
-	char bytes[128];
-	struct buf hash = { .p = bytes, .cap = sizeof bytes, .max = sizeof bytes };
+	char decoded[128];
+	struct buf hash = { .p = decoded, .cap = sizeof decoded, .max = sizeof decoded };
 	if (f->body_hash.n == 0)
 		return "no bh=";
 	if (!dkim_field_decode(&hash, f->body_hash))
 		return "bh= is not base64 of a hash";
 	if (hash.n != DKIM_HASH_SIZE)
 		return "bh= does not have the length of a SHA-256 hash";
-	memcpy(f->expected, bytes, DKIM_HASH_SIZE);
+	memcpy(f->expected, decoded, DKIM_HASH_SIZE);
 	return NULL;
 }
 
@@ -227,25 +224,21 @@ void dkim_field_parse(
 							  : parse_arc(out, &tags, kind);
 }
 
-void dkim_field_hash(const struct dkim_field *f, struct dkim_header *h, const EVP_MD *sha256,
+void dkim_field_hash(const struct dkim_field *f, struct dkim_header *h, struct dkim_body *body,
 	unsigned char out[DKIM_HASH_SIZE])
 {
 	struct buf b CLEANUP(buf_done) = BUF_INIT(SIZE_MAX);
 	(void)buf_reserve(&b, USUAL_SIZE);
 	dkim_header_select(h, &b, f->header_canon, f->names);
 	dkim_header_canonical(&b, f->header_canon, &f->field, f->b, false);
-	ASSERT(EVP_Digest(b.p, b.n, out, NULL, sha256, NULL));
+	dkim_body_hash_text(body, buf_str(&b), out);
 }
 
 /* The first `most` characters that are no white space, as far as the arena has room. */
 static str squeezed(struct arena *a, str s, size_t most)
 {
 	char *p = arena_try(a, MIN(s.n, most) + 1);
-	size_t n = 0;
-	for (size_t i = 0; p && n < most && i < s.n; i++)
-		if (!ascii_is_space(s.p[i]))
-			p[n++] = s.p[i];
-	return p ? str_from(p, n) : STR_EMPTY;
+	return p ? str_from(p, bytes_squeeze(p, MIN(s.n, most), s)) : STR_EMPTY;
 }
 
 static str joined(struct arena *a, str head, str tail)
@@ -315,9 +308,9 @@ static void decide(struct dkim_signature *out, bool body_long_enough, int64_t no
 	}
 }
 
-void dkim_field_verify(const struct dkim_field *f, struct dkim_header *h,
-	const struct dkim_body *body, int body_number, const struct dns *dns,
-	struct dkim_keys *keys, int64_t now, struct arena *a, struct dkim_signature *out)
+void dkim_field_verify(const struct dkim_field *f, struct dkim_header *h, struct dkim_body *body,
+	int body_number, const struct dns *dns, struct dkim_keys *keys, int64_t now,
+	struct arena *a, struct dkim_signature *out)
 {
 	dkim_field_report(f, a, out);
 	if (f->wrong)
@@ -335,7 +328,7 @@ void dkim_field_verify(const struct dkim_field *f, struct dkim_header *h,
 		.algorithm = f->algorithm_id,
 		.signature = buf_str(&signature),
 	};
-	dkim_field_hash(f, h, dkim_body_sha256(body), q.hash);
+	dkim_field_hash(f, h, body, q.hash);
 	dkim_key_ask(dns, keys, &q, a, out);
 	decide(out, dkim_body_hash(body, body_number) != NULL, now);
 }

@@ -31,17 +31,18 @@ void dkim_field_parse(
 /* Decodes base64 with white space into at most max bytes. */
 bool dkim_field_decode(struct buf *out, str s) MUST_USE;
 
-/* The hash of what is signed: the fields of h= and the field itself without b=. */
-void dkim_field_hash(const struct dkim_field *f, struct dkim_header *h, const EVP_MD *sha256,
+/* The hash of what is signed: the fields of h= and the field itself without b=. The body is
+ * finished. */
+void dkim_field_hash(const struct dkim_field *f, struct dkim_header *h, struct dkim_body *body,
 	unsigned char out[DKIM_HASH_SIZE]);
 
 /* Copies what the field says into the report. */
 void dkim_field_report(const struct dkim_field *f, struct arena *a, struct dkim_signature *out);
 
 /* Asks for the key, verifies, and compares the body's hash. */
-void dkim_field_verify(const struct dkim_field *f, struct dkim_header *h,
-	const struct dkim_body *body, int body_number, const struct dns *dns,
-	struct dkim_keys *keys, int64_t now, struct arena *a, struct dkim_signature *out);
+void dkim_field_verify(const struct dkim_field *f, struct dkim_header *h, struct dkim_body *body,
+	int body_number, const struct dns *dns, struct dkim_keys *keys, int64_t now,
+	struct arena *a, struct dkim_signature *out);
 
 /* For ARC, which has its hashes made in the same pass. */
 struct dkim_body *dkim_verifier_body(struct dkim_verifier *v);

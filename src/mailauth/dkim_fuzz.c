@@ -30,7 +30,7 @@ static void sign(struct fuzz_dns *f, str header, str body)
 {
 	struct dkim_signing how = { .domain = STR("fuzz.example"),
 		.selector = STR("s"),
-		.key = f->key,
+		.key = dkim_private_key_signs(f->key),
 		.simple_header = f->mood & 1,
 		.simple_body = f->mood & 2 };
 	struct arena a CLEANUP(arena_done) = ARENA_INIT(8 << 20);

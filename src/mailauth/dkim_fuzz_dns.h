@@ -4,8 +4,7 @@
  */
 #pragma once
 
-#include "base/base64.h"
-#include "mailauth/dns.h"
+#include "mailauth/dkim_sign.h"
 
 #include <openssl/evp.h>
 
@@ -13,7 +12,7 @@ struct fuzz_dns {
 	struct dns dns;
 	str record;
 	uint8_t mood;
-	EVP_PKEY *key;
+	struct dkim_private_key *key;
 	struct buf own; /* its record */
 };
 
@@ -41,14 +40,14 @@ static inline void fuzz_lookup(
 static inline void fuzz_dns_init(struct fuzz_dns *f, str *input)
 {
 	static const unsigned char seed[32] = "only for tests, known to anybody";
-	unsigned char public[32];
-	size_t n = sizeof public;
+	struct err err = { 0 };
 	*f = (struct fuzz_dns){ .own = BUF_INIT(200) };
 	f->dns = (struct dns){ .lookup = fuzz_lookup, .context = f };
-	f->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof seed);
-	ASSERT(f->key && EVP_PKEY_get_raw_public_key(f->key, public, &n));
-	buf_add(&f->own, STR("k=ed25519; p="));
-	base64_encode(&f->own, str_from(public, n));
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof seed);
+	f->key = pkey ? dkim_private_key_new(pkey, &err) : NULL;
+	ASSERT(f->key);
+	EVP_PKEY_free(pkey);
+	dkim_private_key_record(f->key, &f->own);
 	(void)str_cut(*input, '\n', &f->record, input);
 	f->mood = f->record.n ? (uint8_t)f->record.p[0] : 0;
 	f->record = str_skip(f->record, 1);
@@ -56,6 +55,6 @@ static inline void fuzz_dns_init(struct fuzz_dns *f, str *input)
 
 static inline void fuzz_dns_done(struct fuzz_dns *f)
 {
-	EVP_PKEY_free(f->key);
+	dkim_private_key_free(f->key);
 	buf_done(&f->own);
 }

@@ -148,15 +148,20 @@ struct dkim_key *dkim_key_decode(const struct dkim_key_record *record, const cha
 		*out_wrong = "key is not base64";
 		return NULL;
 	}
-	struct dkim_key *key = NULL;
 	EVP_PKEY *pkey = decode(record, buf_str(&der), out_wrong);
-	if (pkey) {
-		key = xcalloc(1, sizeof *key);
-		key->pkey = pkey;
-		if (record->algorithm == DKIM_RSA_SHA256)
-			key->rsa = rsa_context(pkey);
-	}
+	EVP_PKEY_CTX *rsa = pkey && record->algorithm == DKIM_RSA_SHA256 ? rsa_context(pkey) : NULL;
 	ERR_clear_error();
+	if (!pkey || (record->algorithm == DKIM_RSA_SHA256 && !rsa)) {
+		EVP_PKEY_free(pkey);
+		return NULL;
+	}
+	struct dkim_key *key = xcalloc(1, sizeof *key);
+	*key = (struct dkim_key){ .pkey = pkey,
+		.rsa = rsa,
+		.bits = (unsigned)EVP_PKEY_get_bits(pkey),
+		.signature_size = (size_t)EVP_PKEY_get_size(pkey),
+		.record = *record };
+	key->record.key = STR_EMPTY;
 	return key;
 }
 
@@ -180,21 +185,16 @@ static bool verify_ed25519(EVP_PKEY *key, str signature, const unsigned char has
 	return good;
 }
 
-static bool is_rsa(const struct dkim_key *key)
-{
-	return EVP_PKEY_get_base_id(key->pkey) == EVP_PKEY_RSA;
-}
-
 bool dkim_key_verify(
 	const struct dkim_key *key, str signature, const unsigned char hash[DKIM_HASH_SIZE])
 {
-	if (signature.n != (size_t)EVP_PKEY_get_size(key->pkey))
+	if (signature.n != key->signature_size)
 		return false;
-	bool good = is_rsa(key) ? key->rsa && EVP_PKEY_verify(key->rsa,
-						      (const unsigned char *)signature.p,
-						      signature.n, hash, DKIM_HASH_SIZE) == 1
-				: verify_ed25519(key->pkey, signature, hash);
-	ERR_clear_error();
+	const unsigned char *p = (const unsigned char *)signature.p;
+	bool good = key->rsa ? EVP_PKEY_verify(key->rsa, p, signature.n, hash, DKIM_HASH_SIZE) == 1
+			     : verify_ed25519(key->pkey, signature, hash);
+	if (!good)
+		ERR_clear_error();
 	return good;
 }
 
@@ -208,11 +208,11 @@ static void verify(struct dkim_key *key, const struct dkim_question *q,
 	const struct dkim_key_record *record, struct dkim_signature *out)
 {
 	bool rsa = record->algorithm == DKIM_RSA_SHA256;
-	out->key_bits = rsa ? (unsigned)EVP_PKEY_get_bits(key->pkey) : 256;
+	out->key_bits = rsa ? key->bits : 256;
 	out->weak_key = rsa && out->key_bits < DKIM_KEY_BITS_GOOD;
 	out->testing = record->testing;
 	out->header_matches = dkim_key_verify(key, q->signature, q->hash);
-	if (q->signature.n != (size_t)EVP_PKEY_get_size(key->pkey))
+	if (q->signature.n != key->signature_size)
 		set(out, DKIM_FAIL, "b= does not have the length of the key");
 	else if (!out->header_matches)
 		set(out, DKIM_FAIL, "header has changed: b= does not verify");
@@ -222,17 +222,20 @@ static void verify(struct dkim_key *key, const struct dkim_question *q,
 		set(out, DKIM_PASS, "");
 }
 
-static void get_and_verify(struct dkim_keys *keys, const struct dkim_question *q,
+static void decode_and_verify(struct dkim_keys *keys, const struct dkim_question *q,
 	const struct dkim_key_record *record, struct dkim_signature *out)
 {
 	const char *wrong;
-	struct dkim_key *own = keys ? NULL : dkim_key_decode(record, &wrong);
-	struct dkim_key *key = keys ? dkim_keys_get(keys, out->key_record, record, &wrong) : own;
-	if (key)
-		verify(key, q, record, out);
-	else
+	struct dkim_key *key = dkim_key_decode(record, &wrong);
+	if (!key) {
 		set(out, DKIM_PERMERROR, wrong);
-	dkim_key_free(own);
+		return;
+	}
+	verify(key, q, record, out);
+	if (keys)
+		dkim_keys_add(keys, out->key_record, key);
+	else
+		dkim_key_free(key);
 }
 
 /* One key record. True: the answer is as good as it can get. */
@@ -241,7 +244,12 @@ static bool try_record(
 {
 	struct dkim_key_record record;
 	out->key_record = text;
-	const char *wrong = dkim_key_record_parse(text, &record);
+	struct dkim_key *known = keys ? dkim_keys_find(keys, text) : NULL;
+	const char *wrong = NULL;
+	if (known)
+		record = known->record;
+	else
+		wrong = dkim_key_record_parse(text, &record);
 	ptrdiff_t at = str_find_last_char(q->identity, '@');
 	str host = str_skip(q->identity, (size_t)(at + 1));
 	if (wrong)
@@ -250,8 +258,10 @@ static bool try_record(
 		set(out, DKIM_PERMERROR, "key is of another type than a=");
 	else if (record.strict && !str_equal_nocase(host, q->domain))
 		set(out, DKIM_PERMERROR, "key has t=s and i= is not in d= itself");
+	else if (known)
+		verify(known, q, &record, out);
 	else
-		get_and_verify(keys, q, &record, out);
+		decode_and_verify(keys, q, &record, out);
 	return out->result == DKIM_PASS;
 }
 

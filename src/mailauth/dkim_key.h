@@ -5,10 +5,9 @@
 
 #include "mailauth/dkim.h"
 #include "mailauth/dkim_body.h"
+#include "mailauth/dkim_sign.h"
 
 #include <openssl/types.h>
-
-enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
 
 enum {
 	DKIM_RECORD_MAX = 16384, /* longer records are not read */
@@ -29,6 +28,9 @@ const char *dkim_key_record_parse(str s, struct dkim_key_record *out) MUST_USE;
 struct dkim_key {
 	EVP_PKEY *pkey;    /* owned */
 	EVP_PKEY_CTX *rsa; /* owned; set up for RSA-SHA256; NULL: the key is another */
+	unsigned bits;
+	size_t signature_size;
+	struct dkim_key_record record; /* without the slice */
 };
 
 /* The key of p=. NULL, with the reason, where it is malformed or too large. */
@@ -36,10 +38,14 @@ struct dkim_key *dkim_key_decode(
 	const struct dkim_key_record *record, const char **out_wrong) MUST_USE;
 void dkim_key_free(struct dkim_key *key);
 
-/* As dkim_key_decode(), out of the cache where it has it. The key is the cache's, and stays until
- * the next call. */
-struct dkim_key *dkim_keys_get(struct dkim_keys *keys, str text,
-	const struct dkim_key_record *record, const char **out_wrong) MUST_USE;
+/* The key of a record with that text, if the cache has it. It is the cache's, and stays until the
+ * next dkim_keys_add(). */
+struct dkim_key *dkim_keys_find(struct dkim_keys *keys, str text);
+/* Gives the cache a key of which it has none yet. */
+void dkim_keys_add(struct dkim_keys *keys, str text, struct dkim_key *key);
+
+/* Looked up once; stays until the cache is freed. */
+const EVP_MD *dkim_keys_sha256(const struct dkim_keys *keys);
 
 /* Whether this is the signature of that hash. */
 bool dkim_key_verify(

@@ -1,4 +1,4 @@
-/* Any key record: a key within bounds or a reason; the cache gives the same as decoding. */
+/* Any key record: a key within bounds or a reason; the cache gives it back. */
 
 #include "mailauth/dkim_key.h"
 
@@ -16,10 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct dkim_keys *keys = dkim_keys_new(1);
 	struct dkim_key *key = dkim_key_decode(&record, &wrong);
 	ASSERT(key || *wrong);
-	for (int i = 0; i < 2; i++) {
-		struct dkim_key *cached = dkim_keys_get(keys, text, &record, &wrong);
-		ASSERT(!key == !cached && (!key || EVP_PKEY_eq(key->pkey, cached->pkey) == 1));
-	}
+	ASSERT(!dkim_keys_find(keys, text));
 	if (key) {
 		char signature[DKIM_SIGNATURE_MAX] = { 1 };
 		const unsigned char hash[DKIM_HASH_SIZE] = { 0 };
@@ -27,7 +24,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)dkim_key_verify(
 			key, str_from(signature, (size_t)EVP_PKEY_get_size(key->pkey)), hash);
 	}
-	dkim_key_free(key);
+	if (key)
+		dkim_keys_add(keys, text, key);
+	struct dkim_key *found = dkim_keys_find(keys, text);
+	ASSERT(found == key);
+	ASSERT(!key || (key->record.algorithm == record.algorithm &&
+			       key->record.testing == record.testing &&
+			       key->record.strict == record.strict));
 	dkim_keys_free(keys);
 	return 0;
 }

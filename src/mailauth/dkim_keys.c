@@ -3,6 +3,7 @@
 #include "base/map.h"
 #include "base/random.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 enum { WAYS = 4 };
@@ -20,6 +21,7 @@ struct dkim_keys {
 	size_t sets;
 	uint64_t clock;
 	uint64_t seed[2];
+	EVP_MD *sha256; /* owned */
 };
 
 struct dkim_keys *dkim_keys_new(size_t n)
@@ -27,6 +29,8 @@ struct dkim_keys *dkim_keys_new(size_t n)
 	struct dkim_keys *keys = xcalloc(1, sizeof *keys);
 	keys->sets = MAX((n + WAYS - 1) / WAYS, 1);
 	keys->places = xcalloc(keys->sets * WAYS, sizeof *keys->places);
+	keys->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	ASSERT(keys->sha256);
 	random_bytes(keys->seed, sizeof keys->seed);
 	return keys;
 }
@@ -44,31 +48,43 @@ void dkim_keys_free(struct dkim_keys *keys)
 		return;
 	for (size_t i = 0; i < keys->sets * WAYS; i++)
 		forget(&keys->places[i]);
+	EVP_MD_free(keys->sha256);
 	free(keys->places);
 	free(keys);
 }
 
-struct dkim_key *dkim_keys_get(struct dkim_keys *keys, str text,
-	const struct dkim_key_record *record, const char **out_wrong)
+const EVP_MD *dkim_keys_sha256(const struct dkim_keys *keys)
 {
-	struct cached *set = &keys->places[map_hash(keys->seed, text) % keys->sets * WAYS];
-	struct cached *oldest = set;
+	return keys->sha256;
+}
+
+static struct cached *set_of(struct dkim_keys *keys, str text)
+{
+	return &keys->places[map_hash(keys->seed, text) % keys->sets * WAYS];
+}
+
+struct dkim_key *dkim_keys_find(struct dkim_keys *keys, str text)
+{
+	struct cached *set = set_of(keys, text);
 	for (size_t i = 0; i < WAYS; i++) {
 		struct cached *place = &set[i];
-		if (place->text && str_equal(str_from(place->text, place->n), text)) {
-			place->used = ++keys->clock;
-			return place->key;
-		}
-		if (place->used < oldest->used)
-			oldest = place;
+		if (!place->text || !str_equal(str_from(place->text, place->n), text))
+			continue;
+		place->used = ++keys->clock;
+		return place->key;
 	}
-	struct dkim_key *key = dkim_key_decode(record, out_wrong);
-	if (!key)
-		return NULL;
+	return NULL;
+}
+
+void dkim_keys_add(struct dkim_keys *keys, str text, struct dkim_key *key)
+{
+	struct cached *set = set_of(keys, text), *oldest = set;
+	for (size_t i = 1; i < WAYS; i++)
+		if (set[i].used < oldest->used)
+			oldest = &set[i];
 	forget(oldest);
 	*oldest = (struct cached){
 		.text = xmalloc(text.n + 1), .n = text.n, .key = key, .used = ++keys->clock
 	};
 	memcpy(oldest->text, text.p, text.n);
-	return key;
 }

@@ -89,6 +89,7 @@ static str next_word(str *rest)
 
 struct job {
 	struct dkim_signing how;
+	struct dkim_private_key *key; /* owned */
 	struct buf message;
 	str header, body;
 };
@@ -109,8 +110,9 @@ static void job_begin(struct job *j, str *words)
 	j->how.simple_body = str_ends(canon, STR("simple"));
 	j->how.fields = next_word(words);
 	read_file(next_word(words), &pem);
-	j->how.key = dkim_private_key(buf_str(&pem), &err);
-	ASSERT(j->how.key);
+	j->key = dkim_private_key_parse(buf_str(&pem), &err);
+	ASSERT(j->key);
+	j->how.key = dkim_private_key_signs(j->key);
 	read_file(next_word(words), &j->message);
 	j->header = str_first(buf_str(&j->message), header_length(buf_str(&j->message)));
 	j->body = str_skip(buf_str(&j->message), j->header.n);
@@ -122,7 +124,7 @@ static void job_end(struct job *j, bool good, const struct buf *out, const struc
 		printf("%.*s.\n", STR_ARG(buf_str(out)));
 	else
 		printf("refused: %s\n.\n", err->text);
-	EVP_PKEY_free(j->how.key);
+	dkim_private_key_free(j->key);
 	buf_done(&j->message);
 }
 

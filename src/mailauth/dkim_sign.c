@@ -3,10 +3,6 @@
 #include "base/base64.h"
 
 #include <errno.h>
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <stdlib.h>
 
 struct dkim_signer {
@@ -16,44 +12,9 @@ struct dkim_signer {
 	int body_number;
 };
 
-static const char *check_key(EVP_PKEY *key)
-{
-	int kind = key ? EVP_PKEY_get_base_id(key) : 0, bits = key ? EVP_PKEY_get_bits(key) : 0;
-	if (kind == EVP_PKEY_ED25519)
-		return NULL;
-	if (kind != EVP_PKEY_RSA)
-		return "the key is neither RSA nor Ed25519";
-	if (bits < DKIM_KEY_BITS_MIN || bits > DKIM_KEY_BITS_MAX)
-		return "an RSA key has 1024 to 8192 bits (RFC 8301)";
-	return NULL;
-}
-
-/* Nobody is asked for a password. */
-static int no_password(char *p, int size, int writing, void *context)
-{
-	return -1;
-}
-
-EVP_PKEY *dkim_private_key(str pem, struct err *err)
-{
-	EVP_PKEY *key = NULL;
-	BIO *bio = pem.n <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
-	if (bio)
-		key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
-	BIO_free(bio);
-	ERR_clear_error();
-	const char *wrong = key ? check_key(key) : "not an unencrypted private key in PEM";
-	if (!wrong)
-		return key;
-	(void)err_set(err, EINVAL, "%s", wrong);
-	EVP_PKEY_free(key);
-	return NULL;
-}
-
 str dkim_signing_algorithm(const struct dkim_signing *how)
 {
-	return EVP_PKEY_get_base_id(how->key) == EVP_PKEY_RSA ? STR("rsa-sha256")
-							      : STR("ed25519-sha256");
+	return how->key.algorithm == DKIM_RSA_SHA256 ? STR("rsa-sha256") : STR("ed25519-sha256");
 }
 
 /* Printable ASCII without ";" and space. */
@@ -67,8 +28,8 @@ static bool plain(str s)
 
 bool dkim_signing_valid(const struct dkim_signing *how, struct err *err)
 {
-	const char *wrong = check_key(how->key);
-	if (!wrong && (!how->domain.n || !how->selector.n || how->domain.n + how->selector.n > 241))
+	const char *wrong = NULL;
+	if (!how->domain.n || !how->selector.n || how->domain.n + how->selector.n > 241)
 		wrong = "domain or selector is missing or too long";
 	if (!wrong && (!plain(how->domain) || !plain(how->selector) || !plain(how->identity) ||
 			      !plain(how->fields) || !plain(how->oversign)))
@@ -155,8 +116,8 @@ static void write_draft(struct dkim_signer *s, str names, struct dkim_draft *d)
 }
 
 bool dkim_draft_finish(const struct dkim_draft *d, const struct dkim_signing *how,
-	struct dkim_header *h, str names, enum dkim_field_kind kind, struct buf *out,
-	struct err *err)
+	struct dkim_header *h, struct dkim_body *body, str names, enum dkim_field_kind kind,
+	struct buf *out, struct err *err)
 {
 	unsigned char hash[DKIM_HASH_SIZE];
 	struct dkim_field f = {
@@ -165,9 +126,9 @@ bool dkim_draft_finish(const struct dkim_draft *d, const struct dkim_signing *ho
 		.names = names,
 		.header_canon = how->simple_header ? DKIM_SIMPLE : DKIM_RELAXED,
 	};
-	dkim_field_hash(&f, h, EVP_sha256(), hash);
+	dkim_field_hash(&f, h, body, hash);
 	size_t start = out->n, at = 0;
-	if (!dkim_draft_sign(d, how->key, hash, out, err))
+	if (!dkim_draft_sign(d, &how->key, hash, out, err))
 		return false;
 	struct header_field field = { 0 };
 	if (!out->overflowed && header_next(str_skip(buf_str(out), start), &at, &field)) {
@@ -203,7 +164,7 @@ bool dkim_signer_finish(struct dkim_signer *s, struct buf *out, struct err *err)
 	struct dkim_draft d;
 	write_draft(s, buf_str(&names), &d);
 	bool good = dkim_draft_finish(
-		&d, how, s->header, buf_str(&names), DKIM_FIELD_SIGNATURE, out, err);
+		&d, how, s->header, s->body, buf_str(&names), DKIM_FIELD_SIGNATURE, out, err);
 	dkim_draft_done(&d);
 	return good;
 }

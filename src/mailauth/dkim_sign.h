@@ -22,6 +22,31 @@
 
 enum { DKIM_SIGN_OCCURRENCES_MAX = 64 }; /* of one field */
 
+enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
+
+/* Who signs: a private key, or whoever keeps it. */
+struct dkim_signs {
+	enum dkim_algorithm algorithm;
+	/* Appends the signature of a SHA-256 hash. False, with a sentence: there is none. */
+	bool (*sign)(void *context, str hash, struct buf *out, struct err *err);
+	void *context;
+};
+
+/* A private key, ready to sign with: not for two threads at a time. */
+struct dkim_private_key;
+
+/* In PEM, unencrypted. NULL, with a sentence that says nothing of the key, where it is none, or
+ * neither RSA nor Ed25519, or RSA below DKIM_KEY_BITS_MIN or above DKIM_KEY_BITS_MAX. */
+struct dkim_private_key *dkim_private_key_parse(str pem, struct err *err) MUST_USE;
+/* The same of a key of OpenSSL's, which stays the caller's. */
+struct dkim_private_key *dkim_private_key_new(EVP_PKEY *pkey, struct err *err) MUST_USE;
+void dkim_private_key_free(struct dkim_private_key *key);
+/* Valid as long as the key. */
+struct dkim_signs dkim_private_key_signs(struct dkim_private_key *key);
+unsigned dkim_private_key_bits(const struct dkim_private_key *key); /* Ed25519: 256 */
+/* Appends what the DNS has to say: "v=DKIM1; k=…; p=…". */
+void dkim_private_key_record(const struct dkim_private_key *key, struct buf *out);
+
 /* Strings stay where they are until finish. */
 struct dkim_signing {
 	str domain, selector;
@@ -29,13 +54,8 @@ struct dkim_signing {
 	str fields, oversign; /* lists "A:B"; empty: those above. From is always signed by DKIM */
 	bool simple_header, simple_body; /* not relaxed */
 	int64_t time, expiration;        /* t=, x=; 0: none */
-	EVP_PKEY *key;                   /* RSA or Ed25519; stays the caller's */
+	struct dkim_signs key;
 };
-
-/* A private key in PEM, unencrypted. The caller frees it with EVP_PKEY_free(). NULL, with a
- * sentence that says nothing of the key, where it is none, or RSA below DKIM_KEY_BITS_MIN or above
- * DKIM_KEY_BITS_MAX. */
-EVP_PKEY *dkim_private_key(str pem, struct err *err) MUST_USE;
 
 struct dkim_signer;
 
@@ -44,7 +64,7 @@ struct dkim_signer *dkim_signer_new(str header, const struct dkim_signing *how) 
 void dkim_signer_feed(struct dkim_signer *s, str body);
 /* Appends "DKIM-Signature: …", folded, with its final CRLF. Once. False, with nothing appended and
  * a sentence: no From, a field more than DKIM_SIGN_OCCURRENCES_MAX times, names that could not
- * stand in the tag list, a key that does not sign. */
+ * stand in the tag list, no signature. */
 bool dkim_signer_finish(struct dkim_signer *s, struct buf *out, struct err *err) MUST_USE;
 void dkim_signer_free(struct dkim_signer *s);
 

@@ -24,19 +24,22 @@ void dkim_draft_b(struct dkim_draft *d); /* the place of b= */
 /* The draft as a field, b= empty. */
 struct header_field dkim_draft_field(const struct dkim_draft *d);
 /* Signs the hash and appends the whole with its CRLF. */
-bool dkim_draft_sign(const struct dkim_draft *d, EVP_PKEY *key,
+bool dkim_draft_sign(const struct dkim_draft *d, const struct dkim_signs *key,
 	const unsigned char hash[DKIM_HASH_SIZE], struct buf *out, struct err *err) MUST_USE;
 
 /* The same for a draft over the message: its hash is made of the fields in names. What was written
  * is read again: what our verifier would not accept is not sent. */
 bool dkim_draft_finish(const struct dkim_draft *d, const struct dkim_signing *how,
-	struct dkim_header *h, str names, enum dkim_field_kind kind, struct buf *out,
-	struct err *err) MUST_USE;
+	struct dkim_header *h, struct dkim_body *body, str names, enum dkim_field_kind kind,
+	struct buf *out, struct err *err) MUST_USE;
 
 str dkim_signing_canon(const struct dkim_signing *how);
 str dkim_signing_algorithm(const struct dkim_signing *how);
-/* Whether what the caller chose can stand in a tag list, and the key is one for signing. */
+/* Whether what the caller chose can stand in a tag list. */
 bool dkim_signing_valid(const struct dkim_signing *how, struct err *err) MUST_USE;
 /* h=: each name of fields as often as it occurs, and once more where oversign has it. */
 bool dkim_signing_names(const struct dkim_header *h, str fields, str oversign, struct buf *out,
 	struct err *err) MUST_USE;
+
+/* dkim_private_key_new(), whatever its size: tests have keys that are too small. */
+struct dkim_private_key *dkim_private_key_wrap(EVP_PKEY *pkey) MUST_USE;

@@ -7,6 +7,8 @@
 #include "mailauth/dkim_sign_internal.h"
 #include "mailauth/dkim_sign_testing.h"
 
+#include "base/base64.h"
+
 #include <openssl/pem.h>
 
 enum { WORK_MAX = 4 << 20, NOW = 1700000000, SIGNED_MAX = 1 << 20 };
@@ -46,7 +48,7 @@ static void round_trip(const struct dkim_signing *how, const char *tags, const c
 	struct buf message CLEANUP(buf_done) = BUF_INIT(SIGNED_MAX);
 	struct buf records CLEANUP(buf_done) = BUF_INIT(SIGNED_MAX);
 	struct dkim_outcome outcome;
-	testing_record(how->key, "example.org", tags, &records);
+	testing_record(how->key.context, "example.org", tags, &records);
 	assert_true(sign(how, header, body, 5, &message));
 	buf_add(&message, str_from_z(extra));
 	buf_add(&message, str_from_z(header));
@@ -55,11 +57,12 @@ static void round_trip(const struct dkim_signing *how, const char *tags, const c
 	*out = outcome.signatures[0];
 }
 
-static struct dkim_signing signing(EVP_PKEY *key)
+static struct dkim_signing signing(struct dkim_private_key *key)
 {
-	return (struct dkim_signing){
-		.domain = STR("example.org"), .selector = STR("sel"), .key = key, .time = NOW
-	};
+	return (struct dkim_signing){ .domain = STR("example.org"),
+		.selector = STR("sel"),
+		.key = dkim_private_key_signs(key),
+		.time = NOW };
 }
 
 static void expect(const struct dkim_signature *s, enum dkim_result result, const char *reason)
@@ -75,7 +78,7 @@ static void test_round_trips(void **state)
 	static const unsigned sizes[] = { 0, 1024, 2048 };
 	for (size_t i = 0; i < ARRAY_LEN(sizes) * 4; i++) {
 		struct arena a CLEANUP(arena_done) = ARENA_INIT(WORK_MAX);
-		EVP_PKEY *key = testing_key(sizes[i / 4]);
+		struct dkim_private_key *key = testing_key(sizes[i / 4]);
 		struct dkim_signing how = signing(key);
 		how.simple_header = i & 1;
 		how.simple_body = i & 2;
@@ -100,12 +103,13 @@ static void test_round_trips(void **state)
 		expect(&s, DKIM_PASS, "");
 		round_trip(&how, "", "", "Hello", NOW, &a, &s);
 		expect(&s, DKIM_FAIL, "body has changed: bh= does not match");
-		EVP_PKEY_free(key);
+		dkim_private_key_free(key);
 	}
 }
 
 /* A field of our own making: what dkim_signer does not write. */
-static void draft(EVP_PKEY *key, const char *name, const char *value, struct buf *out)
+static void draft(
+	struct dkim_private_key *key, const char *name, const char *value, struct buf *out)
 {
 	struct dkim_draft d;
 	struct err err = { 0 };
@@ -118,7 +122,6 @@ static void draft(EVP_PKEY *key, const char *name, const char *value, struct buf
 	dkim_body_finish(b);
 	struct buf hash CLEANUP(buf_done) = BUF_INIT(64);
 	base64_encode(&hash, str_from(dkim_body_hash(b, number), DKIM_HASH_SIZE));
-	dkim_body_free(b);
 	dkim_draft_begin(&d, STR("DKIM-Signature"));
 	dkim_draft_tag(&d, STR("v"), STR("1"));
 	dkim_draft_tag(&d, STR("a"), STR("rsa-sha256"));
@@ -134,8 +137,10 @@ static void draft(EVP_PKEY *key, const char *name, const char *value, struct buf
 		.b = STR_EMPTY,
 		.header_canon = DKIM_SIMPLE };
 	unsigned char digest[DKIM_HASH_SIZE];
-	dkim_field_hash(&f, h, EVP_sha256(), digest);
-	assert_true(dkim_draft_sign(&d, key, digest, out, &err));
+	dkim_field_hash(&f, h, b, digest);
+	dkim_body_free(b);
+	struct dkim_signs signs = dkim_private_key_signs(key);
+	assert_true(dkim_draft_sign(&d, &signs, digest, out, &err));
 	buf_add(out, str_from_z(header));
 	dkim_header_free(h);
 	dkim_draft_done(&d);
@@ -162,7 +167,7 @@ static void test_drafts(void **state)
 		struct arena a CLEANUP(arena_done) = ARENA_INIT(WORK_MAX);
 		struct buf message CLEANUP(buf_done) = BUF_INIT(SIGNED_MAX);
 		struct buf records CLEANUP(buf_done) = BUF_INIT(SIGNED_MAX);
-		EVP_PKEY *key = testing_key(drafts[i].bits);
+		struct dkim_private_key *key = testing_key(drafts[i].bits);
 		testing_record(key, "example.org", "", &records);
 		draft(key, drafts[i].name, drafts[i].value, &message);
 		struct dkim_outcome out;
@@ -173,7 +178,7 @@ static void test_drafts(void **state)
 		assert_true(s->has_length == l);
 		if (l && s->result == DKIM_PASS)
 			assert_int_equal(s->length + s->unsigned_bytes, strlen(drafts[i].body) + 2);
-		EVP_PKEY_free(key);
+		dkim_private_key_free(key);
 	}
 }
 
@@ -181,7 +186,7 @@ static void test_drafts(void **state)
 static void test_huge_key(void **state)
 {
 	struct arena a CLEANUP(arena_done) = ARENA_INIT(WORK_MAX);
-	EVP_PKEY *key = testing_key(1024);
+	struct dkim_private_key *key = testing_key(1024);
 	struct buf message CLEANUP(buf_done) = BUF_INIT(SIGNED_MAX);
 	struct buf der CLEANUP(buf_done) = BUF_INIT(4096);
 	struct buf records CLEANUP(buf_done) = BUF_INIT(SIGNED_MAX);
@@ -196,12 +201,12 @@ static void test_huge_key(void **state)
 	struct dkim_outcome out;
 	verify(buf_str(&records), buf_str(&message), body, NOW, &a, &out);
 	expect(&out.signatures[0], DKIM_PERMERROR, "key too large");
-	EVP_PKEY_free(key);
+	dkim_private_key_free(key);
 }
 
 static void test_splits(void **state)
 {
-	EVP_PKEY *key = testing_key(0);
+	struct dkim_private_key *key = testing_key(0);
 	struct dkim_signing how = signing(key);
 	struct buf first CLEANUP(buf_done) = BUF_INIT(SIGNED_MAX);
 	assert_true(sign(&how, header, body, 0, &first));
@@ -213,12 +218,18 @@ static void test_splits(void **state)
 	str line, rest = buf_str(&first);
 	while (str_cut(rest, '\n', &line, &rest))
 		assert_true(line.n <= 78 && line.n > 1 && line.p[line.n - 1] == '\r');
-	EVP_PKEY_free(key);
+	dkim_private_key_free(key);
+}
+
+static bool refuse(void *context, str hash, struct buf *out, struct err *err)
+{
+	assert_int_equal(hash.n, DKIM_HASH_SIZE);
+	return false;
 }
 
 static void test_refusals(void **state)
 {
-	EVP_PKEY *key = testing_key(0), *small = testing_key(768);
+	struct dkim_private_key *key = testing_key(0);
 	struct buf out CLEANUP(buf_done) = BUF_INIT(SIGNED_MAX);
 	struct dkim_signing how = signing(key);
 	assert_false(sign(&how, "To: x\r\n", body, 0, &out));
@@ -232,30 +243,61 @@ static void test_refusals(void **state)
 	how = signing(key);
 	how.expiration = NOW;
 	assert_false(sign(&how, header, body, 0, &out));
-	how = signing(small);
-	assert_false(sign(&how, header, body, 0, &out));
-	how = signing(NULL);
+	how = signing(key);
+	how.key.sign = refuse;
 	assert_false(sign(&how, header, body, 0, &out));
 	assert_int_equal(out.n, 0);
-	EVP_PKEY_free(key);
-	EVP_PKEY_free(small);
+	dkim_private_key_free(key);
 }
 
 static void test_private_key(void **state)
 {
-	struct err err = { 0 };
-	EVP_PKEY *key = testing_key(0);
+	EVP_PKEY *pkey = testing_pkey(0), *small = testing_pkey(768);
+	EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	BIO *bio = BIO_new(BIO_s_mem());
-	assert_true(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL));
+	assert_true(PEM_write_bio_PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL));
 	char *p;
-	long n = BIO_get_mem_data(bio, &p);
-	EVP_PKEY *read = dkim_private_key(str_from(p, (size_t)n), &err);
-	assert_true(read && EVP_PKEY_eq(read, key) == 1);
-	assert_null(dkim_private_key(str_from(p, (size_t)n / 2), &err));
-	assert_null(dkim_private_key(STR_EMPTY, &err));
-	EVP_PKEY_free(read);
-	EVP_PKEY_free(key);
+	size_t n = (size_t)BIO_get_mem_data(bio, &p);
+	struct err err = { 0 };
+	struct dkim_private_key *key = dkim_private_key_new(pkey, &err);
+	struct dkim_private_key *read = dkim_private_key_parse(str_from(p, n), &err);
+	struct buf one CLEANUP(buf_done) = BUF_INIT(200), two CLEANUP(buf_done) = BUF_INIT(200);
+	assert_non_null(read);
+	dkim_private_key_record(key, &one);
+	dkim_private_key_record(read, &two);
+	assert_true(str_equal(buf_str(&one), buf_str(&two)));
+	assert_int_equal(dkim_private_key_bits(read), 256);
+	assert_null(dkim_private_key_parse(str_from(p, n / 2), &err));
+	assert_string_equal(err.text, "not an unencrypted private key in PEM");
+	assert_null(dkim_private_key_parse(STR_EMPTY, &err));
+	assert_null(dkim_private_key_new(small, &err));
+	assert_string_equal(err.text, "an RSA key has 1024 to 8192 bits (RFC 8301)");
+	assert_null(dkim_private_key_new(other, &err));
+	assert_string_equal(err.text, "the key is neither RSA nor Ed25519");
+	dkim_private_key_free(read);
+	dkim_private_key_free(key);
+	EVP_PKEY_free(other);
+	EVP_PKEY_free(small);
+	EVP_PKEY_free(pkey);
 	BIO_free(bio);
+}
+
+/* The key keeps its context: every signature with it is good, and that of its own hash. */
+static void test_same_key_again(void **state)
+{
+	static const unsigned sizes[] = { 0, 1024 };
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct dkim_private_key *key = testing_key(sizes[i]);
+		struct dkim_signing how = signing(key);
+		for (int round = 0; round < 3; round++) {
+			struct arena a CLEANUP(arena_done) = ARENA_INIT(WORK_MAX);
+			struct dkim_signature s;
+			how.time = NOW + round;
+			round_trip(&how, "", "", body, NOW, &a, &s);
+			expect(&s, DKIM_PASS, "");
+		}
+		dkim_private_key_free(key);
+	}
 }
 
 int main(void)
@@ -267,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_splits),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_private_key),
+		cmocka_unit_test(test_same_key_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

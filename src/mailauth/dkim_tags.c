@@ -27,7 +27,7 @@ const char *dkim_tags_parse(str s, struct dkim_tags *out)
 	out->n = 0;
 	if (has_control(s))
 		return "control character in the tag list";
-	while (str_trim(s).n) {
+	for (s = str_trim(s); s.n;) {
 		str spec;
 		(void)str_cut(s, ';', &spec, &s);
 		struct dkim_tag tag;

@@ -66,6 +66,7 @@ struct imap_reply cmd_starttls(struct session *s, const struct imap_command *c)
 		log_info(&s->log, "TLS handshake failed", F_Z("error", strerrordesc_np(-rc)));
 		return mailbox_lost(s, -EPIPE);
 	}
+	s->world->counts->tls++;
 	s->replied = true;
 	return imap_reply(IMAP_OK, STR("Started"));
 }
@@ -75,6 +76,7 @@ struct imap_reply cmd_starttls(struct session *s, const struct imap_command *c)
 static struct imap_reply welcome(struct session *s, const struct attempt *a)
 {
 	struct buf code CLEANUP(buf_done) = BUF_INIT(1024);
+	s->world->counts->logins++;
 	s->state = IMAP_STATE_AUTHENTICATED;
 	s->account = a->account;
 	s->user = str_dup_z(a->address);
@@ -91,6 +93,7 @@ static struct imap_reply welcome(struct session *s, const struct attempt *a)
 static struct imap_reply turn_away(struct session *s, const struct attempt *a)
 {
 	s->login_failures++;
+	s->world->counts->logins_failed++;
 	log_info(&s->log, "login failed", F_Z("mechanism", a->mechanism), F_STR("name", a->name),
 		F_INT("failures", s->login_failures));
 	int rc = task_sleep(s->task, FAILURE_DELAY * (int64_t)s->login_failures);

@@ -19,6 +19,7 @@ struct mailbox_server {
 	struct ipc_client *directory, *delivery;
 	struct account_pool *accounts;
 	struct account_watch *watch;
+	struct mailbox_counts counts;
 	int spool; /* the directory */
 };
 
@@ -104,6 +105,7 @@ static void serve(struct task *t, struct role_client *c, struct stream *stream)
 		.tls = p->tls ? tls_context_ref(p->tls) : NULL,
 		.directory = directory_over(s->directory),
 		.delivery = delivery_over(s->delivery),
+		.counts = &s->counts,
 		.accounts = s->accounts,
 		.watch = s->watch,
 		.open_spool = open_spool,
@@ -124,11 +126,18 @@ static void accepted(
 		str_starts(listener, STR("imaps ")) ? IMPLICIT_TLS : STARTTLS, serve);
 }
 
+static void stats(struct task *t, struct role_process *p, struct json *j)
+{
+	const struct mailbox_server *s = p->state;
+	mailbox_counts_json(&s->counts, j);
+}
+
 const struct role mailbox_role = {
 	.name = "mailbox",
 	.sandbox = sandbox,
 	.start = start,
 	.connected = connected,
+	.stats = stats,
 	.service = &changes_service,
 	.ops = &changes_functions,
 	.accepted = accepted,

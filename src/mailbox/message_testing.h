@@ -13,6 +13,7 @@
 
 struct post {
 	struct mailbox_world world;
+	struct mailbox_counts counts;
 	const struct config *config;
 	struct account_pool *accounts;
 	struct account_watch *watch;
@@ -93,6 +94,7 @@ static inline void post_init(struct post *p, const char *dir)
 	p->accounts = account_pool_new(str_from_z(dir), 4);
 	p->watch = account_watch_new();
 	p->world = (struct mailbox_world){ .config = p->config,
+		.counts = &p->counts,
 		.directory = { &directory, p },
 		.delivery = { &delivery, p },
 		.accounts = p->accounts,

@@ -178,6 +178,7 @@ static void sync_view(struct session *s, bool expunges, bool force)
 
 static struct imap_reply run_command(struct session *s, const struct imap_command *c)
 {
+	s->world->counts->commands++;
 	if (!(imap_command_states(c->id) & (unsigned)s->state))
 		return wrong_state(s, c);
 	/* No expunges here: the numbers in the command were chosen before. */
@@ -273,6 +274,7 @@ static bool admit(struct session *s, bool implicit_tls)
 		return true;
 	str text = admission == MAILBOX_FULL ? STR("Too many connections, try later")
 					     : STR("Too many connections from your address");
+	w->counts->turned_away++;
 	log_info(&s->log, "refused", F_STR("reason", text));
 	if (!implicit_tls) /* or the client would take it for a part of the handshake */
 		mailbox_put_untagged(s, IMAP_BYE, STR("LIMIT"), text);
@@ -288,6 +290,7 @@ static bool start_tls(struct session *s)
 	int rc = stream_start_tls(s->task, s->stream, s->world->tls, s->login_deadline);
 	if (rc < 0)
 		log_info(&s->log, "TLS handshake failed", F_Z("error", strerrordesc_np(-rc)));
+	s->world->counts->tls += rc == 0;
 	return rc == 0;
 }
 

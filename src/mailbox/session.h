@@ -10,6 +10,7 @@
 #include "delivery/delivery_calls.h"
 #include "directory/directory_calls.h"
 #include "io/stream.h"
+#include "mailbox/counts.h"
 #include "mailbox/watch.h"
 #include "store/account_pool.h"
 
@@ -20,6 +21,7 @@ struct mailbox_world {
 	struct tls_context *tls;     /* NULL: no TLS */
 	struct directory_calls directory;
 	struct delivery_calls delivery; /* delivery_announce() */
+	struct mailbox_counts *counts;
 	struct account_pool *accounts;
 	struct account_watch *watch; /* which sessions have which account open, in this process */
 	/* A new, empty file without a name for a message; or -errno. */

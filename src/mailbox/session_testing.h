@@ -20,6 +20,7 @@ enum { TESTING_WALL = 1700000000, TESTING_ACCOUNT = 7, TESTING_PATH = 256 };
 
 struct testing_world {
 	struct mailbox_world world;
+	struct mailbox_counts counts;
 	const struct config *parsed; /* what config points into */
 	struct config config;        /* a copy, for tests to change */
 	struct ip client;
@@ -269,6 +270,7 @@ static inline void testing_init(struct testing_world *w)
 	w->log.sink = &w->sink;
 	testing_make_account(w);
 	w->world = (struct mailbox_world){ .config = &w->config,
+		.counts = &w->counts,
 		.directory = { &directory, w },
 		.delivery = { &delivery, w },
 		.open_spool = testing_spool,

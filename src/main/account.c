@@ -17,6 +17,7 @@ struct accounts {
 	struct tool tool;
 	enum secret_source source;
 	bool delete_mail;
+	const char *junk_at, *reject_at;
 };
 
 static int fail(int error, str address, const struct err *err)
@@ -148,6 +149,112 @@ static int enable(void *context, int argc, char **argv)
 	return set_disabled(context, argv[0], false);
 }
 
+/* ── Thresholds ───────────────────────────────────────────────────────────────────────────── */
+
+/* "4", "4.5", "10.25", as for filter.junk_at: in hundredths. */
+static bool threshold(const char *text, int64_t *out)
+{
+	str whole, part, s = str_from_z(text);
+	uint64_t a = 0, b = 0;
+	bool has_part = str_cut(s, '.', &whole, &part);
+	if (!str_to_u64(whole, 1000, &a) || (has_part && (part.n == 0 || part.n > 2)) ||
+		(has_part && !str_to_u64(part, 99, &b)))
+		return false;
+	int64_t value = (int64_t)(a * 100 + (part.n == 1 && has_part ? b * 10 : b));
+	if (value < 10 || value > 100000)
+		return false;
+	*out = value;
+	return true;
+}
+
+static int change_thresholds(struct accounts *a, const char *text, bool reset)
+{
+	struct directory_account account;
+	struct err err;
+	str address;
+	if (!tool_address(&a->tool, text, &address))
+		return EXIT_FAILED;
+	int r = directory_account_find(a->tool.store, address, &a->tool.arena, &account, &err);
+	if (r)
+		return fail(r, address, &err);
+	if (reset)
+		account.junk_at = account.reject_at = 0;
+	if (a->junk_at && !threshold(a->junk_at, &account.junk_at))
+		return cli_error("--junk-at takes a number from 0.1 to 1000, such as 4.5");
+	if (a->reject_at && !threshold(a->reject_at, &account.reject_at))
+		return cli_error("--reject-at takes a number from 0.1 to 1000, such as 10");
+	r = directory_account_set_thresholds(
+		a->tool.store, address, account.junk_at, account.reject_at, &err);
+	if (r)
+		return fail(r, address, &err);
+	printf("%.*s %s\n", STR_ARG(address), reset ? "has the thresholds of all" : "is changed");
+	return EXIT_DONE;
+}
+
+static int set(void *context, int argc, char **argv)
+{
+	struct accounts *a = context;
+	if (!a->junk_at && !a->reject_at)
+		return cli_error("account set: give --junk-at, --reject-at, or both");
+	return change_thresholds(a, argv[0], false);
+}
+
+static int reset(void *context, int argc, char **argv)
+{
+	return change_thresholds(context, argv[0], true);
+}
+
+static void print_threshold(
+	struct buf *out, const char *name, int64_t own, double of_all, const struct tool *t)
+{
+	double value = own ? (double)own / 100 : of_all;
+	if (t->json)
+		buf_printf(out, ",\"%s\":%.2f,\"%s_own\":%s", name, value, name,
+			own ? "true" : "false");
+	else
+		buf_printf(out, "  %-11s %.2f%s\n", name, value,
+			own ? "" : "  (of the configuration)");
+}
+
+/* What holds for the account: its own, else those of its domain. */
+static int show(void *context, int argc, char **argv)
+{
+	struct accounts *a = context;
+	struct tool *t = &a->tool;
+	struct directory_account account;
+	struct err err;
+	str address;
+	if (!tool_address(t, argv[0], &address))
+		return EXIT_FAILED;
+	int r = directory_account_find(t->store, address, &t->arena, &account, &err);
+	if (r)
+		return fail(r, address, &err);
+	const struct config_domain *own = config_domain_find(t->config, tool_domain_of(address));
+	const struct config_filter *filter = own ? &own->filter : &t->config->filter;
+	char date[TOOL_DATE_SIZE];
+	tool_date(account.created, date);
+	struct buf out = BUF_INIT(64 * 1024);
+	if (t->json) {
+		buf_printf(&out, "{\"address\":");
+		cli_json_string(&out, account.address);
+		buf_printf(&out, ",\"id\":%llu,\"created\":%lld,\"disabled\":%s",
+			(unsigned long long)account.id, (long long)account.created,
+			account.disabled ? "true" : "false");
+	} else {
+		buf_printf(&out, "%.*s\n  id          %llu\n  since       %s\n  login       %s\n",
+			STR_ARG(account.address), (unsigned long long)account.id, date,
+			account.disabled ? "disabled" : "enabled");
+	}
+	print_threshold(&out, "junk_at", account.junk_at, filter->junk_at, t);
+	print_threshold(&out, "reject_at", account.reject_at, filter->reject_at, t);
+	buf_printf(&out, t->json ? "}\n" : "");
+	int status = cli_print(&out);
+	buf_done(&out);
+	return status;
+}
+
+/* ── The list ─────────────────────────────────────────────────────────────────────────────── */
+
 static void print_row(struct buf *out, const struct directory_account *a, bool json, bool first)
 {
 	char date[TOOL_DATE_SIZE];
@@ -192,12 +299,16 @@ static const struct cli_action actions[] = {
 	{ "passwd", 1, 1, passwd },
 	{ "disable", 1, 1, disable },
 	{ "enable", 1, 1, enable },
+	{ "set", 1, 1, set },
+	{ "show", 1, 1, show },
+	{ "reset", 1, 1, reset },
 };
 
 int main_account(int argc, char **argv)
 {
 	const char *config = NULL;
 	bool json = false, from_stdin = false, generate = false, delete_mail = false;
+	struct accounts a = { .source = SECRET_ASK };
 	const struct cli_option options[] = {
 		CLI_CONFIG_OPTION(config),
 		CLI_JSON_OPTION(json),
@@ -210,12 +321,23 @@ int main_account(int argc, char **argv)
 		{ .name = "delete-mail",
 			.help = "with remove: also delete all mail",
 			.flag = &delete_mail },
+		{ .name = "junk-at",
+			.placeholder = "SCORE",
+			.help = "with set: from there on mail goes to this account's Junk",
+			.value = &a.junk_at },
+		{ .name = "reject-at",
+			.placeholder = "SCORE",
+			.help = "with set: from there on it is refused",
+			.value = &a.reject_at },
 	};
 	const struct cli_command command = {
 		.usage = "account add ADDRESS\n"
 			 "account list [DOMAIN] [--json]\n"
 			 "account passwd ADDRESS\n"
 			 "account disable|enable ADDRESS\n"
+			 "account set ADDRESS [--junk-at SCORE] [--reject-at SCORE]\n"
+			 "account show ADDRESS [--json]\n"
+			 "account reset ADDRESS\n"
 			 "account remove ADDRESS [--delete-mail]",
 		.help = "The people who have mail here. The password is asked for on a terminal; "
 			"without\n"
@@ -229,7 +351,6 @@ int main_account(int argc, char **argv)
 	};
 	int status;
 	int words = cli_parse(&command, argc, argv, &status);
-	struct accounts a = { .source = SECRET_ASK };
 	if (words < 0 || (status = tool_open(config, json, &a.tool)) != EXIT_DONE)
 		return status;
 	a.delete_mail = delete_mail;

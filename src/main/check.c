@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "main/certificate.h"
 #include "main/cli.h"
+#include "main/lint.h"
 #include "main/main.h"
 #include "store/directory_store.h"
 
@@ -18,12 +19,12 @@
 struct check {
 	const struct config *config;
 	const char *path;
-	bool json;
+	bool json, strict;
 	struct buf out;
 	unsigned errors, warnings;
 };
 
-static void add_finding(struct check *c, bool is_error, str text)
+static void add_finding(struct check *c, bool is_error, unsigned line, str text)
 {
 	const char *level = is_error ? "error" : "warning";
 	unsigned before = c->errors + c->warnings;
@@ -35,6 +36,8 @@ static void add_finding(struct check *c, bool is_error, str text)
 	}
 	buf_printf(&c->out, "%s{\"level\":\"%s\",\"text\":", before ? ",\n " : "", level);
 	cli_json_string(&c->out, text);
+	if (line)
+		buf_printf(&c->out, ",\"line\":%u", line);
 	buf_add_char(&c->out, '}');
 }
 
@@ -48,7 +51,7 @@ static void finding(struct check *c, bool is_error, const char *format, ...)
 	va_start(args, format);
 	buf_vprintf(&text, format, args);
 	va_end(args);
-	add_finding(c, is_error, buf_str(&text));
+	add_finding(c, is_error, 0, buf_str(&text));
 	buf_done(&text);
 }
 
@@ -186,26 +189,36 @@ static void check_exposure(struct check *c)
 		finding(c, false, "no mail can come in: smtp.listen and lmtp.listen are empty");
 }
 
-/* One list that is wrong about somebody must not decide alone, unless that is meant. */
-static void check_lists(struct check *c)
+/* ── What it hardly means ─────────────────────────────────────────────────────────────────── */
+
+static void add_lint(void *arg, unsigned line, str text)
 {
-	const struct config_filter *filter = &c->config->filter;
-	double junk_at = filter->junk_at;
-	for (size_t i = 0; i < c->config->domains.n; i++)
-		junk_at = MIN(junk_at, c->config->domains.items[i].filter.junk_at);
-	for (size_t i = 0; i < filter->lists.n; i++) {
-		const struct config_list *l = &filter->lists.items[i];
-		for (size_t k = 0; k < l->reply_count; k++) {
-			const struct config_list_reply *r = &l->replies[k];
-			double most = MAX(r->score, r->received_score);
-			if (!r->decisive && most >= junk_at)
-				finding(c, false,
-					"filter.lists: %.*s%s%.*s scores %.1f, and Junk is from "
-					"%.1f on: lower it, or say decisive = true",
-					STR_ARG(l->name), r->name.n ? "_" : "", STR_ARG(r->name),
-					most, junk_at);
-		}
-	}
+	struct check *c = arg;
+	struct buf whole CLEANUP(buf_done) = BUF_INIT(32 * 1024);
+	buf_printf(&whole, "%s:", c->path);
+	if (line)
+		buf_printf(&whole, "%u:", line);
+	buf_printf(&whole, " %.*s", STR_ARG(text));
+	add_finding(c, false, line, buf_str(&whole));
+}
+
+/* What was counted tells which lists are good for nothing; where it cannot be read, nothing does.
+ */
+static void check_counts(struct check *c)
+{
+	struct stats_findings all;
+	struct err err;
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(16 * 1024 * 1024);
+	int64_t today = clock_wall() / NSEC_PER_SEC / 86400;
+	if (stats_findings_read(c->config, today - LINT_DAYS + 1, &arena, &all, &err) == 0)
+		lint_counts(c->config, &all, add_lint, c);
+}
+
+static void check_rules(struct check *c)
+{
+	lint_config(c->config, add_lint, c);
+	if (c->config->filter.lists.n)
+		check_counts(c);
 }
 
 static void check_all(struct check *c)
@@ -215,7 +228,7 @@ static void check_all(struct check *c)
 		check_store(c);
 	check_certificate(c);
 	check_exposure(c);
-	check_lists(c);
+	check_rules(c);
 	check_endpoints(c, "smtp.listen", &c->config->smtp.listen);
 	check_endpoints(c, "lmtp.listen", &c->config->lmtp.listen);
 	check_endpoints(c, "imap.listen", &c->config->imap.listen);
@@ -230,7 +243,7 @@ static void load(struct check *c)
 	str rest = buf_str(&problems), line;
 	while (!c->config && rest.n) {
 		str_cut(rest, '\n', &line, &rest);
-		add_finding(c, true, line);
+		add_finding(c, true, 0, line);
 	}
 	buf_done(&problems);
 }
@@ -248,7 +261,8 @@ static int run(struct check *c)
 			c->warnings ? ", but for the warnings" : "");
 	int status = cli_print(&c->out);
 	config_unref(c->config);
-	return status == EXIT_DONE && c->errors ? EXIT_NO : status;
+	unsigned bad = c->errors + (c->strict ? c->warnings : 0);
+	return status == EXIT_DONE && bad ? EXIT_NO : status;
 }
 
 static int print_document(void (*write)(struct buf *out))
@@ -263,19 +277,21 @@ static int print_document(void (*write)(struct buf *out))
 int main_check(int argc, char **argv)
 {
 	const char *given = NULL;
-	bool json = false, defaults = false, manual = false;
+	bool json = false, strict = false, defaults = false, manual = false;
 	const struct cli_option options[] = {
 		CLI_CONFIG_OPTION(given),
 		CLI_JSON_OPTION(json),
+		{ "strict", '\0', NULL, "let warnings count as errors do", NULL, &strict },
 		{ "defaults", '\0', NULL, "print a configuration with every key and its default",
 			NULL, &defaults },
 		{ "manual", '\0', NULL, "print the manual page postern.conf(5)", NULL, &manual },
 	};
 	const struct cli_command command = {
-		.usage = "check [-c FILE] [--json]\ncheck --defaults | --manual",
+		.usage = "check [-c FILE] [--json] [--strict]\ncheck --defaults | --manual",
 		.help = "Tells whether the configuration is right and what it names is usable. The "
 			"exit\n"
-			"status is 0 when it is, also with warnings, and 1 when not.",
+			"status is 0 when it is, also with warnings (but for --strict), and 1 when "
+			"not.",
 		.options = options,
 		.option_count = ARRAY_LEN(options),
 	};
@@ -284,7 +300,7 @@ int main_check(int argc, char **argv)
 		return status;
 	if (defaults || manual)
 		return print_document(defaults ? config_write_sample : config_write_manual);
-	struct check c = { .json = json, .out = BUF_INIT(1024 * 1024) };
+	struct check c = { .json = json, .strict = strict, .out = BUF_INIT(1024 * 1024) };
 	c.path = cli_config_path(given);
 	status = c.path ? run(&c) : EXIT_FAILED;
 	buf_done(&c.out);

@@ -212,6 +212,24 @@ void cli_config_unref(const struct config **config)
 	config_unref(*config);
 }
 
+bool cli_duration(const char *text, int64_t *out_seconds)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+	str s = str_from_z(text);
+	uint64_t value;
+	for (size_t i = 0; s.n && i < ARRAY_LEN(units); i++) {
+		if (s.p[s.n - 1] != units[i].unit ||
+			!str_to_u64(str_first(s, s.n - 1), 1000000, &value))
+			continue;
+		*out_seconds = (int64_t)value * units[i].seconds;
+		return true;
+	}
+	return false;
+}
+
 void cli_json_string(struct buf *out, str s)
 {
 	buf_add_char(out, '"');

@@ -77,6 +77,9 @@ const struct config *cli_config_or_defaults(const char *given);
 		.name = "json", .help = "print JSON", .flag = &(variable)                          \
 	}
 
+/* "10s", "30m", "2h", "7d", "4w". */
+bool cli_duration(const char *text, int64_t *out_seconds) MUST_USE;
+
 /* Appends s as a JSON string. */
 void cli_json_string(struct buf *out, str s);
 

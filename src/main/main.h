@@ -7,6 +7,8 @@
 
 int main_account(int argc, char **argv);
 int main_alias(int argc, char **argv);
+int main_allow(int argc, char **argv);
+int main_block(int argc, char **argv);
 int main_scan(int argc, char **argv);
 int main_auth(int argc, char **argv);
 int main_check(int argc, char **argv);
@@ -15,5 +17,6 @@ int main_domain(int argc, char **argv);
 int main_init(int argc, char **argv);
 int main_role(int argc, char **argv);
 int main_serve(int argc, char **argv);
+int main_stats(int argc, char **argv);
 int main_verify(int argc, char **argv);
 int main_why(int argc, char **argv);

@@ -65,7 +65,7 @@ static int run(
 		const char *name;
 	} names[] = { { main_init, "init" }, { main_check, "check" }, { main_domain, "domain" },
 		{ main_account, "account" }, { main_alias, "alias" }, { main_verify, "verify" },
-		{ main_why, "why" } };
+		{ main_why, "why" }, { main_block, "block" }, { main_allow, "allow" } };
 	char copies[WORDS_MAX][128], *argv[WORDS_MAX + 1];
 	int argc = 1;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -276,6 +276,93 @@ static void test_domains_and_aliases(void **state)
 	EXPECT(f, 0, "removed", domain, "remove", "xn--bcher-kva.example");
 }
 
+static void test_block_and_allow(void **state)
+{
+	struct fixture *f = *state;
+	EXPECT(f, 0, "192.0.2.0/24 blocked for all", block, "add", "192.0.2.0/24", "--expires",
+		"7d", "--comment", "a \"bad\" net");
+	EXPECT(f, 0, "was there already, and is changed", block, "add", "192.0.2.0/24", "--comment",
+		"a worse net");
+	EXPECT(f, 0, "# a worse net", block, "list");
+	EXPECT(f, 2, "did you mean \"192.0.2.0/24\"", block, "add", "192.0.2.1/24");
+	EXPECT(f, 2, "0.0.0.0/0 is a large part of the Internet; if that is meant, add --force",
+		block, "add", "0.0.0.0/0");
+	EXPECT(f, 2, "top-level domain", block, "add", "org");
+	EXPECT(f, 0, "org blocked for all", block, "add", "org", "--force");
+	EXPECT(f, 2, "is not an IP address", block, "add", "what is this");
+	EXPECT(f, 2, "is missing", block, "add");
+	EXPECT(f, 2, "no account nobody@example.org", block, "add", "a@away.test", "--for",
+		"nobody@example.org");
+	EXPECT(f, 2, "is not a domain of this server", block, "add", "a@away.test", "--for",
+		"away.test");
+	EXPECT(f, 2, "--expires takes a time", block, "add", "a@away.test", "--expires", "soon");
+	EXPECT(f, 2, "--expires takes a time", block, "add", "a@away.test", "--expires", "0d");
+	EXPECT(f, 0, "a@away.test blocked for alice@example.org", block, "add", "A@Away.test",
+		"--for", "Alice@Example.org");
+	EXPECT(f, 0, "away.test allowed for example.org", allow, "add", "Away.TEST", "--for",
+		"example.org");
+	EXPECT(f, 0,
+		"\"subject\":\"a@away.test\",\"kind\":\"address\",\"for\":\"alice@"
+		"example.org\",\"comment\":\"\"",
+		block, "list", "--json");
+	EXPECT(f, 0, "\"expires\":null}]", allow, "list", "--for", "example.org", "--json");
+	EXPECT(f, 0, "[]", allow, "list", "--for", "alice@example.org", "--json");
+	EXPECT(f, 2, "is not in the list, for all; see: postern block list", block, "remove",
+		"a@away.test");
+	EXPECT(f, 0, "a@away.test removed for alice@example.org", block, "remove", "a@away.test",
+		"--for", "alice@example.org");
+	EXPECT(f, 0, "org removed", block, "remove", "org");
+}
+
+static void test_lists_from_files(void **state)
+{
+	struct fixture *f = *state;
+	const char *good = "# a list\n\n192.0.2.0/24\n  away.test # spam\033[2J\n2001:db8::/32\r\n";
+	const char *bad = "192.0.2.1\n192.0.2.1/8\nwhat is this\n";
+	const char *const from_stdin[] = { "-c", f->config, "add", "--file", "-", NULL };
+	const char *const again[] = { "-c", f->config, "add", "--file", "-", "--comment", "x",
+		"--expires", "1h", NULL };
+	const char *const back[] = { "-c", f->config, "remove", "--file", "-", NULL };
+	assert_int_equal(run(f, main_block, bad, from_stdin), 2);
+	assert_non_null(strstr(f->out, "line 2: "));
+	assert_non_null(strstr(f->out, "line 3: "));
+	EXPECT(f, 0, "[]", block, "list", "--json");
+	assert_int_equal(run(f, main_block, good, from_stdin), 0);
+	assert_non_null(strstr(f->out, "3 added, 0 were there already, for all"));
+	assert_int_equal(run(f, main_block, good, again), 0);
+	assert_non_null(strstr(f->out, "0 added, 3 were there already"));
+	EXPECT(f, 0, "# spam?[2J", block, "list");
+	assert_non_null(strstr(f->out, "  # x"));
+	assert_int_equal(run(f, main_block, bad, back), 2);
+	assert_int_equal(run(f, main_block, "192.0.2.0/24\n192.0.2.1\n", back), 2);
+	assert_int_equal(run(f, main_block, good, back), 0);
+	assert_non_null(strstr(f->out, "3 removed for all"));
+	EXPECT(f, 2, "No such file", block, "add", "--file", "/nowhere/at/all");
+	EXPECT(f, 2, "not both", block, "add", "a.test", "--file", "-");
+}
+
+static void test_thresholds(void **state)
+{
+	static const char *const bad[] = { "0", "0.01", "1000.5", "-1", "x", "1.", "1.234", "" };
+	struct fixture *f = *state;
+	EXPECT(f, 0, "junk_at     5.00  (of the configuration)", account, "show",
+		"alice@example.org");
+	EXPECT(f, 2, "give --junk-at", account, "set", "alice@example.org");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		EXPECT(f, 2, "takes a number", account, "set", "alice@example.org", "--junk-at",
+			bad[i]);
+	EXPECT(f, 2, "no account", account, "set", "nobody@example.org", "--junk-at", "4");
+	EXPECT(f, 0, "is changed", account, "set", "alice@example.org", "--junk-at", "4.5");
+	EXPECT(f, 0, "is changed", account, "set", "alice@example.org", "--reject-at", "10.05");
+	EXPECT(f, 0, "junk_at     4.50\n  reject_at   10.05\n", account, "show",
+		"alice@example.org");
+	EXPECT(f, 0, "\"junk_at\":4.50,\"junk_at_own\":true,\"reject_at\":10.05", account, "show",
+		"alice@example.org", "--json");
+	EXPECT(f, 0, "has the thresholds of all", account, "reset", "alice@example.org");
+	EXPECT(f, 0, "\"junk_at\":5.00,\"junk_at_own\":false", account, "show", "alice@example.org",
+		"--json");
+}
+
 static void write_config(struct fixture *f, const char *text)
 {
 	FILE *c = fopen(f->config, "w");
@@ -396,6 +483,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_init_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_accounts, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_domains_and_aliases, setup_made, teardown),
+		cmocka_unit_test_setup_teardown(test_block_and_allow, setup_made, teardown),
+		cmocka_unit_test_setup_teardown(test_lists_from_files, setup_made, teardown),
+		cmocka_unit_test_setup_teardown(test_thresholds, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_check, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_verify, setup_made, teardown),
 	};

@@ -122,25 +122,6 @@ static int ask_for(struct question *q, struct records *r, const char *word, stru
 	return records_find(r, &query, show, q, err);
 }
 
-/* "2h", "30m", "10s", "7d". */
-static bool duration(const char *text, int64_t *out_seconds)
-{
-	static const struct {
-		char unit;
-		int64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-	str s = str_from_z(text);
-	uint64_t value;
-	for (size_t i = 0; s.n && i < ARRAY_LEN(units); i++) {
-		if (s.p[s.n - 1] != units[i].unit ||
-			!str_to_u64(str_first(s, s.n - 1), 1000000, &value))
-			continue;
-		*out_seconds = (int64_t)value * units[i].seconds;
-		return true;
-	}
-	return false;
-}
-
 static int explain_failure(const struct question *q, int rc, const struct err *err)
 {
 	const char *dir = q->config->data_dir.p;
@@ -205,7 +186,7 @@ static int understand(const struct options *o, bool word, struct question *q, in
 				 "see: postern why --help");
 	if (o->last && (!str_to_u64(str_from_z(o->last), ROWS_MAX, &last) || last == 0))
 		return cli_error("--last takes a number from 1 to %d", ROWS_MAX);
-	if (o->since && !duration(o->since, &ago))
+	if (o->since && !cli_duration(o->since, &ago))
 		return cli_error("--since takes a time such as 30m, 2h or 7d");
 	*out_since = o->since ? clock_wall() / NSEC_PER_SEC - ago : 0;
 	q->table = listing;

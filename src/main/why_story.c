@@ -215,6 +215,49 @@ static void tell_auth(const json_t *auth, struct buf *out)
 	}
 }
 
+/* Entries of lists that fit: postern block, postern allow. */
+static void tell_local(const json_t *list, struct buf *out)
+{
+	for (size_t i = 0; i < MIN(json_array_size(list), (size_t)LIST_MAX); i++) {
+		const json_t *m = json_array_get(list, i);
+		bool blocked = str_equal(text_of(m, "list"), STR("block"));
+		label(out, blocked ? "blocked" : "allowed");
+		put(out, "", text_of(m, "subject"), "");
+		put(out, ", for ", has(m, "for") ? text_of(m, "for") : STR("all"), "");
+		put(out, ": ", text_of(m, "of"), "");
+		put(out, " ", text_of(m, "found"), "");
+		if (json_is_false(json_object_get(m, "counts")))
+			buf_add(out, STR("; does not count: nothing shows that it is the one"));
+		put(out, " (", text_of(m, "comment"), ")");
+		buf_add_char(out, '\n');
+	}
+}
+
+/* What became of it for each, where that is not the same, or not by the thresholds of all. */
+static void tell_destinations(const json_t *list, struct buf *out)
+{
+	size_t n = json_array_size(list);
+	for (size_t i = 0; i < MIN(n, (size_t)LIST_MAX); i++) {
+		const json_t *d = json_array_get(list, i);
+		double score, junk, reject;
+		label(out, "for");
+		put(out, "", text_of(d, "recipient"), ": ");
+		put(out, "", text_of(d, "action"), "");
+		put(out, ": ", text_of(d, "why"), "");
+		if (number_of(d, "score", &score) && number_of(d, "junk_at", &junk) &&
+			number_of(d, "reject_at", &reject))
+			buf_printf(out,
+				" (scores %.2f; %s: junk from %.2f on, rejected from %.2f on)",
+				score,
+				json_is_true(json_object_get(d, "own")) ? "its own thresholds"
+									: "thresholds of all",
+				junk, reject);
+		buf_add_char(out, '\n');
+	}
+	if (n > LIST_MAX)
+		buf_printf(out, "  and %zu more\n", n - LIST_MAX);
+}
+
 static int heavier(const void *a, const void *b)
 {
 	double x = 0, y = 0;
@@ -262,6 +305,46 @@ static void tell_findings(const json_t *list, struct buf *out)
 	free(sorted);
 }
 
+static void tell_names(const json_t *list, struct buf *out)
+{
+	size_t n = json_array_size(list);
+	for (size_t i = 0; i < MIN(n, (size_t)LIST_MAX); i++) {
+		const json_t *v = json_array_get(list, i);
+		str name = json_is_string(v) ? str_from(json_string_value(v), json_string_length(v))
+					     : STR_EMPTY;
+		put(out, i ? ", " : "", name.n ? name : STR("?"), "");
+	}
+	if (n > LIST_MAX)
+		buf_printf(out, " and %zu more", n - LIST_MAX);
+}
+
+/* What the decision hung on. */
+static void tell_pivot(const json_t *pivot, struct buf *out)
+{
+	const json_t *names = json_object_get(pivot, "findings");
+	if (json_array_size(names) == 0)
+		return;
+	label(out, "decided by");
+	tell_names(names, out);
+	put(out, json_array_size(names) == 1 ? "; without it: " : "; without them: ",
+		text_of(pivot, "action"), "\n");
+}
+
+static void tell_skipped(const json_t *checks, struct buf *out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < json_array_size(checks); i++) {
+		const json_t *check = json_array_get(checks, i);
+		if (!json_is_true(json_object_get(check, "skipped")))
+			continue;
+		if (n++ == 0)
+			label(out, "not run");
+		put(out, n > 1 ? ", " : "", text_of(check, "name"), "");
+	}
+	if (n)
+		buf_add(out, STR(": they could have changed nothing\n"));
+}
+
 static void tell_decision(const json_t *r, struct buf *out)
 {
 	const json_t *thresholds = json_object_get(r, "thresholds");
@@ -273,12 +356,15 @@ static void tell_decision(const json_t *r, struct buf *out)
 			buf_printf(out, "; junk from %.2f on", junk);
 		if (number_of(thresholds, "reject", &reject))
 			buf_printf(out, "; rejected from %.2f on", reject);
+		put(out, " (thresholds of ", text_of(thresholds, "of"), ")");
 		buf_add_char(out, '\n');
 	}
 	label(out, "decision");
 	put(out, "", has(r, "action") ? text_of(r, "action") : STR("?"), "");
 	put(out, ": ", text_of(r, "why"), "");
 	buf_add_char(out, '\n');
+	tell_pivot(json_object_get(r, "pivot"), out);
+	tell_skipped(json_object_get(r, "checks"), out);
 	if (has(r, "reply")) {
 		label(out, "reply");
 		put(out, "", text_of(r, "reply"), "\n");
@@ -313,8 +399,10 @@ void why_story(const struct why *w, const struct why_names *names, struct buf *o
 	tell_message(w->record, out);
 	tell_auth(json_object_get(w->record, "auth"), out);
 	tell_result("virus", json_object_get(w->record, "virus"), out);
+	tell_local(json_object_get(w->record, "local"), out);
 	tell_findings(json_object_get(w->record, "findings"), out);
 	tell_decision(w->record, out);
+	tell_destinations(json_object_get(w->record, "destinations"), out);
 	size_t n = json_array_size(w->deliveries);
 	for (size_t i = 0; i < MIN(n, (size_t)LIST_MAX); i++)
 		tell_delivery(json_array_get(w->deliveries, i), names, out);

@@ -34,7 +34,10 @@ static const char whole[] =
 	"\"dkim\":[{\"result\":\"pass\",\"bits\":2048},{\"result\":\"odd\"}]},\"findings\":["
 	"{\"name\":\"SMALL\",\"score\":0.5,\"mode\":\"score\"},"
 	"{\"name\":\"BIG\",\"score\":-4.25,\"mode\":\"score\",\"evidence\":\"e\",\"source\":\"s\"},"
-	"{\"name\":\"SEEN\",\"score\":2,\"mode\":\"observe\"}],\"score\":5.5,"
+	"{\"name\":\"SEEN\",\"score\":2,\"mode\":\"observe\"}],"
+	"\"pivot\":{\"findings\":[\"SMALL\",\"TINY\"],\"action\":\"accept\"},"
+	"\"checks\":[{\"name\":\"spf\",\"ms\":1},{\"name\":\"dkim\",\"skipped\":true},"
+	"{\"name\":\"arc\",\"skipped\":true}],\"score\":5.5,"
 	"\"thresholds\":{\"junk\":5,\"reject\":15},\"action\":\"junk\",\"why\":\"w\","
 	"\"reply\":\"250 2.0.0 Ok\"}";
 
@@ -57,6 +60,8 @@ static void the_whole_story(void **state)
 		"      +0.50  SMALL\n"
 		"  score       5.50; junk from 5.00 on; rejected from 15.00 on\n"
 		"  decision    junk: w\n"
+		"  decided by  SMALL, TINY; without them: accept\n"
+		"  not run     dkim, arc: they could have changed nothing\n"
 		"  reply       250 2.0.0 Ok\n"
 		"  delivered   account 1 (alice@example.test), mailbox 2, UID 3\n"
 		"  failed      account 4: No space left on device\n";

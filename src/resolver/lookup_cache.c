@@ -19,7 +19,7 @@ struct lookup_cache {
 	struct map entries;
 	struct entry *oldest, **youngest; /* owned */
 	size_t n;                         /* of these */
-	uint64_t cleared;
+	uint64_t cleared, lookups, hits;
 };
 
 struct key {
@@ -104,10 +104,12 @@ static int lookup(struct task *t, void *self, const struct resolver_lookup_reque
 {
 	struct lookup_cache *c = self;
 	struct key key;
+	c->lookups++;
 	if (!key_of(in, &key))
 		return resolver_lookup(t, &c->behind, in, a, out);
 	const struct entry *e = map_get(&c->entries, str_from(key.bytes, key.n));
 	if (e && task_now(t) < e->until) {
+		c->hits++;
 		copy_reply(&e->reply, a, out);
 		out->ttl -= (uint64_t)((task_now(t) - e->asked) / NSEC_PER_SEC);
 		return 0;
@@ -149,6 +151,12 @@ struct resolver_calls lookup_cache_calls(struct lookup_cache *c)
 {
 	static const struct resolver_ops ops = { lookup, statistics };
 	return (struct resolver_calls){ &ops, c };
+}
+
+void lookup_cache_counts(const struct lookup_cache *c, uint64_t *out_lookups, uint64_t *out_hits)
+{
+	*out_lookups = c->lookups;
+	*out_hits = c->hits;
 }
 
 void lookup_cache_clear(struct lookup_cache *c)

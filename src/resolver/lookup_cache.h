@@ -26,5 +26,8 @@ void lookup_cache_free(struct lookup_cache *c); /* NULL is fine */
 /* What is asked instead. */
 struct resolver_calls lookup_cache_calls(struct lookup_cache *c);
 
+/* Questions so far, and how many of them were answered from here. */
+void lookup_cache_counts(const struct lookup_cache *c, uint64_t *out_lookups, uint64_t *out_hits);
+
 /* Forgets all, also what has been asked but not answered yet. */
 void lookup_cache_clear(struct lookup_cache *c);

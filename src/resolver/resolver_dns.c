@@ -8,6 +8,7 @@ enum { REPLY_MAX = 512 * 1024 };
 static const char *failure_text(int rc)
 {
 	switch (rc) {
+	case -ENOTCONN:
 	case -ECONNRESET:
 		return "the resolver is not there";
 	case -ETIMEDOUT:

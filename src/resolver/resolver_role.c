@@ -29,11 +29,27 @@ static int reconfigure(struct role_process *p, const struct config *next, struct
 	return resolver_reconfigure(p->state, next, err);
 }
 
+static void stats(struct task *t, struct role_process *p, struct json *j)
+{
+	const struct resolver_calls calls = resolver_local(p->state);
+	struct resolver_statistics_reply s = { 0 };
+	if (resolver_statistics(t, &calls, &(struct resolver_statistics_request){ 0 }, NULL, &s) <
+		0)
+		return;
+	json_i64(j, "lookups", (int64_t)s.lookups);
+	json_i64(j, "joined", (int64_t)s.joined);
+	json_i64(j, "refused", (int64_t)s.refused);
+	json_i64(j, "failed", (int64_t)s.failed);
+	json_i64(j, "waiting", (int64_t)s.waiting);
+	json_i64(j, "open", (int64_t)s.open);
+}
+
 const struct role resolver_role = {
 	.name = "resolver",
 	.sandbox = sandbox,
 	.start = start,
 	.reconfigure = reconfigure,
+	.stats = stats,
 	.service = &resolver_service,
 	.ops = &resolver_functions,
 };

@@ -77,14 +77,29 @@ static int summarise(struct incoming *in, struct arena *a, struct mail_summary *
 	return 0;
 }
 
-static void list_destinations(
-	struct smtpd_transaction *x, struct arena *a, struct delivery_commit_request *out)
+static bool goes_to_junk(const struct filter_judge_reply *verdict, size_t destination)
+{
+	if (!verdict)
+		return false;
+	return (verdict->actions.n ? verdict->actions.v[destination] : verdict->action) ==
+	       JUDGE_JUNK;
+}
+
+static void list_destinations(struct smtpd_transaction *x, const struct filter_judge_reply *verdict,
+	struct arena *a, struct delivery_commit_request *out)
 {
 	uint64_t *accounts = arena_array(a, uint64_t, x->destination_count);
+	uint64_t *junk = arena_array(a, uint64_t, x->destination_count);
 	str *details = arena_array(a, str, x->destination_count);
 	for (size_t i = 0; i < x->destination_count; i++) {
 		accounts[i] = x->destinations[i].account;
 		details[i] = x->destinations[i].detail;
+		junk[i] = goes_to_junk(verdict, i);
+	}
+	out->junk = (struct ipc_u64s){ junk, x->destination_count };
+	if (verdict) {
+		out->own = verdict->own;
+		out->own_fields = verdict->own_fields;
 	}
 	out->accounts = (struct ipc_u64s){ accounts, x->destination_count };
 	out->details = (struct ipc_strs){ details, x->destination_count };
@@ -97,13 +112,14 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 	struct smtpd_transaction *x = &s->transaction;
 	struct mail_summary summary;
 	struct buf trace CLEANUP(buf_done) = BUF_INIT(TRACE_MAX);
+	struct buf front CLEANUP(buf_done) = BUF_INIT(TRACE_MAX);
 	int rc = summarise(&x->incoming, a, &summary);
 	if (rc < 0)
 		return rc;
 	format_trace(s, verdict, &trace);
 	uint64_t offset = 0;
 	if (verdict)
-		rc = smtpd_cut(&x->incoming, &verdict->cuts, &trace, &offset);
+		rc = smtpd_cut(&x->incoming, &verdict->cuts, &front, &offset);
 	if (rc < 0)
 		return rc;
 	struct buf record CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
@@ -113,21 +129,23 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 	struct delivery_commit_request in = {
 		.id = str_from_z(x->id),
 		.trace = buf_str(&trace),
+		.front = buf_str(&front),
 		.content = incoming_in_memory(&x->incoming)
 				   ? str_skip(buf_str(&x->incoming.unwritten), offset)
 				   : STR_EMPTY,
 		.message = x->incoming.fd,
 		.offset = offset,
 		.size = x->incoming.size - offset,
-		.junk = verdict && verdict->action == JUDGE_JUNK,
 		.received = now,
 		.envelope = summary.envelope,
 		.body = summary.body,
 		.bodystructure = summary.bodystructure,
 		.date = summary.date_valid ? summary.date.seconds : now,
 		.record = verdict ? verdict->record : buf_str(&record),
+		.judged = verdict != NULL,
+		.findings = verdict ? verdict->names : (struct ipc_strs){ 0 },
 	};
-	list_destinations(x, a, &in);
+	list_destinations(x, verdict, a, &in);
 	struct delivery_commit_reply reply;
 	rc = delivery_commit(s->task, &s->world->delivery, &in, a, &reply);
 	if (rc == 0 && reply.results.n != x->destination_count)
@@ -222,7 +240,9 @@ static void log_accepted(struct smtpd_session *s)
 static struct smtp_reply conclude(struct smtpd_session *s, int rc, const struct ipc_u64s *results)
 {
 	struct smtpd_transaction *x = &s->transaction;
-	if (rc == 0 && worst_result(results) == 0)
+	bool taken = rc == 0 && worst_result(results) == 0;
+	smtpd_count_message(s, taken ? 250 : 451);
+	if (taken)
 		log_accepted(s);
 	struct smtp_reply reply = { 0 }, no = { 0 }, yes = accepted(s);
 	if (s->protocol == SMTPD_SMTP) {
@@ -267,11 +287,13 @@ static struct smtp_reply judge_and_store(struct smtpd_session *s, struct arena *
 	int rc = flushed < 0 ? flushed : smtpd_judge(s, a, &verdict);
 	if (flushed < 0) {
 		struct smtp_reply no = not_now_for(rc);
+		smtpd_count_message(s, no.code);
 		smtpd_record_refused(s, &no);
 		return not_now(s, rc);
 	}
 	if (rc < 0) {
 		struct smtp_reply reply = smtpd_unjudged(s, rc);
+		smtpd_count_message(s, reply.code);
 		smtpd_record_refused(s, &reply);
 		return smtpd_with_id(s, &reply);
 	}
@@ -283,6 +305,7 @@ static struct smtp_reply finish_message(struct smtpd_session *s)
 {
 	struct smtp_reply reply = refusal(s);
 	if (reply.code) {
+		smtpd_count_message(s, reply.code);
 		smtpd_record_refused(s, &reply);
 		reply = smtpd_with_id(s, &reply);
 		reply = refuse_for_all(s, &reply);

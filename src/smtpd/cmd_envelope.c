@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "directory/directory.h"
 #include "smtpd/session_internal.h"
+#include "store/directory_store.h"
 
 /* ── MAIL ─────────────────────────────────────────────────────────────────────────────────── */
 
@@ -68,8 +69,11 @@ static void *grow(struct arena *a, void *array, size_t count, size_t *cap, size_
 }
 
 /* The index of this destination, added if it is new; SIZE_MAX without memory. */
-static size_t destination_index(struct smtpd_transaction *x, uint64_t account, str detail)
+static size_t destination_index(
+	struct smtpd_transaction *x, const struct directory_find_reply *found, size_t at)
 {
+	uint64_t account = found->accounts.v[at];
+	str detail = found->details.v[at];
 	for (size_t i = 0; i < x->destination_count; i++)
 		if (x->destinations[i].account == account &&
 			str_equal(x->destinations[i].detail, detail))
@@ -84,8 +88,11 @@ static size_t destination_index(struct smtpd_transaction *x, uint64_t account, s
 		return SIZE_MAX;
 	if (detail.n)
 		memcpy(copy, detail.p, detail.n);
-	x->destinations[x->destination_count] =
-		(struct smtpd_destination){ account, str_from(copy, detail.n) };
+	x->destinations[x->destination_count] = (struct smtpd_destination){ .account = account,
+		.detail = str_from(copy, detail.n),
+		.junk_at = at < found->junk_at.n ? found->junk_at.v[at] : 0,
+		.reject_at = at < found->reject_at.n ? found->reject_at.v[at] : 0,
+		.recipient = x->recipient_count };
 	return x->destination_count++;
 }
 
@@ -93,7 +100,7 @@ static size_t destination_index(struct smtpd_transaction *x, uint64_t account, s
 static bool add_targets(struct smtpd_transaction *x, const struct directory_find_reply *found)
 {
 	for (size_t i = 0; i < found->accounts.n; i++) {
-		size_t at = destination_index(x, found->accounts.v[i], found->details.v[i]);
+		size_t at = destination_index(x, found, i);
 		void *room = at == SIZE_MAX ? NULL
 					    : grow(&x->arena, x->targets, x->target_count,
 						      &x->target_cap, sizeof *x->targets);
@@ -135,9 +142,21 @@ static struct smtp_reply too_many(struct smtpd_session *s)
 	return smtpd_say(s, 452, 4, 5, 3, "Too many recipients: send the rest in another message");
 }
 
+/* Who is told of a block is not told of the entry. */
+static struct smtp_reply blocked(struct smtpd_session *s, const struct directory_find_reply *found)
+{
+	str whom =
+		found->blocked == DIRECTORY_IP ? str_from_z(s->client_text) : s->transaction.sender;
+	struct smtp_reply reply = smtpd_say(s, 550, 5, 7, 1,
+		"This recipient takes no mail from %.*s", STR_ARG(str_first(whom, 320)));
+	return smtpd_with_id(s, &reply);
+}
+
 static struct smtp_reply accept_recipient(
 	struct smtpd_session *s, str address, const struct directory_find_reply *found)
 {
+	if (smtpd_blocked(s, address, found))
+		return blocked(s, found);
 	if (!smtpd_rules_fit(s, address))
 		return smtpd_say(s, 452, 4, 5, 3,
 			"This domain has other rules than the first recipient's: send it "
@@ -188,7 +207,10 @@ struct smtp_reply smtpd_rcpt(struct smtpd_session *s, const struct smtp_command 
 		return too_many(s);
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024 * 1024);
 	str address = path_text(s, &command->rcpt.path);
-	struct directory_find_request in = { .address = address };
+	struct directory_find_request in = { .address = address,
+		.client = smtpd_filters(s) ? str_from(s->client.bytes, sizeof s->client.bytes)
+					   : STR_EMPTY,
+		.sender = x->sender };
 	struct directory_find_reply found;
 	int rc = directory_find(s->task, &s->world->directory, &in, &arena, &found);
 	if (rc < 0) {
@@ -197,7 +219,12 @@ struct smtp_reply smtpd_rcpt(struct smtpd_session *s, const struct smtp_command 
 		return smtpd_say(s, 451, 4, 3, 0, "Cannot look up this address now, try again");
 	}
 	struct smtp_reply reply = decide(s, &command->rcpt.path, address, &found);
-	if (!smtp_reply_is_success(&reply))
-		smtpd_record_recipient(s, address, &reply);
+	if (smtp_reply_is_success(&reply))
+		return reply;
+	if (smtp_reply_is_temporary(&reply))
+		s->world->counts->recipients_deferred++;
+	else
+		s->world->counts->recipients_refused++;
+	smtpd_record_recipient(s, address, &reply, &found);
 	return reply;
 }

@@ -61,6 +61,7 @@ struct smtp_reply smtpd_starttls(struct smtpd_session *s, const struct smtp_comm
 		log_info(&s->log, "TLS handshake failed", F_Z("error", strerrordesc_np(-rc)));
 		s->over = true;
 	}
+	s->world->counts->tls += rc == 0;
 	smtpd_start_over(s);
 	return (struct smtp_reply){ 0 };
 }

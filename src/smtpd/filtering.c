@@ -7,6 +7,7 @@
 #include "directory/domain.h"
 #include "filter/judge.h"
 #include "smtpd/session_internal.h"
+#include "store/directory_store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -44,6 +45,51 @@ static str rules_domain(const struct smtpd_session *s)
 	return s->transaction.rules ? s->transaction.rules->name : STR_EMPTY;
 }
 
+static enum finding_name finding_of(uint64_t kind)
+{
+	return kind == DIRECTORY_IP        ? FINDING_LOCAL_BLOCK_IP
+	       : kind == DIRECTORY_ADDRESS ? FINDING_LOCAL_BLOCK_ADDRESS
+					   : FINDING_LOCAL_BLOCK_DOMAIN;
+}
+
+/* With another mode than to refuse, the filter makes of it what it makes of other findings. */
+bool smtpd_blocked(
+	const struct smtpd_session *s, str address, const struct directory_find_reply *found)
+{
+	const struct config_domain *own = rules_for(s, address);
+	const struct config_filter *filter = own ? &own->filter : &s->world->config->filter;
+	return smtpd_filters(s) && found->blocked &&
+	       finding_mode(&filter->findings, finding_of(found->blocked)) == CONFIG_MODE_REJECT;
+}
+
+/* ── To whom ──────────────────────────────────────────────────────────────────────────────── */
+
+static struct ipc_strs recipients(struct smtpd_transaction *x, struct arena *a)
+{
+	str *list = arena_array(a, str, x->recipient_count);
+	size_t n = 0;
+	for (const struct smtpd_recipient *r = x->recipients; r; r = r->next)
+		list[n++] = r->address;
+	return (struct ipc_strs){ list, n };
+}
+
+enum which { ACCOUNT, RECIPIENT, JUNK_AT, REJECT_AT };
+
+/* Of each destination. */
+static struct ipc_u64s numbers(const struct smtpd_transaction *x, enum which which, struct arena *a)
+{
+	uint64_t *v = arena_array(a, uint64_t, x->destination_count);
+	for (size_t i = 0; i < x->destination_count; i++) {
+		const struct smtpd_destination *d = &x->destinations[i];
+		const uint64_t all[] = { [ACCOUNT] = d->account,
+			[RECIPIENT] = d->recipient,
+			[JUNK_AT] = d->junk_at,
+			[REJECT_AT] = d->reject_at };
+		v[i] = all[which];
+	}
+	return (struct ipc_u64s){ v, x->destination_count };
+}
+
 /* ── Before the message ───────────────────────────────────────────────────────────────────── */
 
 struct smtp_reply smtpd_ask_early(struct smtpd_session *s)
@@ -51,7 +97,7 @@ struct smtp_reply smtpd_ask_early(struct smtpd_session *s)
 	struct smtpd_transaction *x = &s->transaction;
 	if (!smtpd_filters(s))
 		return (struct smtp_reply){ 0 };
-	struct arena arena CLEANUP(arena_done) = ARENA_INIT(64 * 1024);
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024 * 1024);
 	struct filter_envelope_request in = {
 		.id = str_from_z(x->id),
 		.door = STR("smtp"),
@@ -63,6 +109,9 @@ struct smtp_reply smtpd_ask_early(struct smtpd_session *s)
 		.utf8 = x->utf8,
 		.tls = str_from_z(stream_tls_version(s->stream)),
 		.domain = rules_domain(s),
+		.recipients = recipients(x, &arena),
+		.accounts = numbers(x, ACCOUNT, &arena),
+		.of = numbers(x, RECIPIENT, &arena),
 	};
 	struct filter_envelope_reply out;
 	int rc = filter_envelope(s->task, &s->world->filter, &in, &arena, &out);
@@ -71,20 +120,12 @@ struct smtp_reply smtpd_ask_early(struct smtpd_session *s)
 		return (struct smtp_reply){ 0 };
 	struct smtp_reply reply = smtpd_say(s, (int)out.code, (int)out.klass, (int)out.subject,
 		(int)out.detail, "%.*s", STR_ARG(out.text));
+	smtpd_count_message(s, reply.code);
 	smtpd_record_refused(s, &reply);
 	return smtpd_with_id(s, &reply);
 }
 
 /* ── The message ──────────────────────────────────────────────────────────────────────────── */
-
-static struct ipc_strs recipients(struct smtpd_transaction *x, struct arena *a)
-{
-	str *list = arena_array(a, str, x->recipient_count);
-	size_t n = 0;
-	for (const struct smtpd_recipient *r = x->recipients; r; r = r->next)
-		list[n++] = r->address;
-	return (struct ipc_strs){ list, n };
-}
 
 /* In order, apart, within the message, not too far behind its start. */
 static bool cuts_are_right(const struct ipc_u64s *cuts, uint64_t size)
@@ -96,6 +137,18 @@ static bool cuts_are_right(const struct ipc_u64s *cuts, uint64_t size)
 		at = cuts->v[i] + cuts->v[i + 1];
 	}
 	return cuts->n % 2 == 0 && at <= JUDGE_CUT_MAX;
+}
+
+/* What differs by destination: all of it, or nothing. */
+static bool own_is_right(const struct filter_judge_reply *v, size_t destinations)
+{
+	bool there = v->own_fields.n > 0;
+	if (v->actions.n != (there ? destinations : 0) || v->own.n != v->actions.n)
+		return false;
+	for (size_t i = 0; i < v->own.n; i++)
+		if (v->own.v[i] >= v->own_fields.n || v->actions.v[i] > JUDGE_TEMPFAIL)
+			return false;
+	return true;
 }
 
 static void log_judged(struct smtpd_session *s, const struct filter_judge_reply *v)
@@ -124,6 +177,10 @@ int smtpd_judge(struct smtpd_session *s, struct arena *a, struct filter_judge_re
 		.tls = str_from_z(stream_tls_version(s->stream)),
 		.domain = rules_domain(s),
 		.recipients = recipients(x, a),
+		.accounts = numbers(x, ACCOUNT, a),
+		.of = numbers(x, RECIPIENT, a),
+		.junk_at = numbers(x, JUNK_AT, a),
+		.reject_at = numbers(x, REJECT_AT, a),
 		.content = small ? buf_str(&x->incoming.unwritten) : STR_EMPTY,
 		.message = x->incoming.fd,
 		.size = x->incoming.size,
@@ -132,7 +189,8 @@ int smtpd_judge(struct smtpd_session *s, struct arena *a, struct filter_judge_re
 	int rc = filter_judge(s->task, &s->world->filter, &in, a, out);
 	bool refuses = out->action == JUDGE_REJECT || out->action == JUDGE_TEMPFAIL;
 	if (rc == 0 && (out->action > JUDGE_TEMPFAIL || refuses != (out->code != 0) ||
-			       !cuts_are_right(&out->cuts, x->incoming.size)))
+			       !cuts_are_right(&out->cuts, x->incoming.size) ||
+			       !own_is_right(out, x->destination_count)))
 		rc = -EBADMSG;
 	if (rc == 0)
 		log_judged(s, out);
@@ -151,10 +209,13 @@ struct smtp_reply smtpd_unjudged(struct smtpd_session *s, int rc)
 struct smtp_reply smtpd_refuse_judged(struct smtpd_session *s, const struct filter_judge_reply *v)
 {
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024);
-	struct delivery_record_request in = { .record = v->record };
+	struct delivery_record_request in = {
+		.record = v->record, .judged = v->action == JUDGE_REJECT, .findings = v->names
+	};
 	struct delivery_record_reply out;
 	struct smtp_reply reply = smtpd_say(s, (int)v->code, (int)v->klass, (int)v->subject,
 		(int)v->detail, "%.*s", STR_ARG(v->text));
+	smtpd_count_message(s, reply.code);
 	(void)!delivery_record(s->task, &s->world->delivery, &in, &arena, &out);
 	return smtpd_with_id(s, &reply);
 }

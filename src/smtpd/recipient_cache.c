@@ -39,25 +39,32 @@ static void forget_all(struct recipient_cache *c)
 	map_init(&c->routes);
 }
 
+static struct ipc_u64s copy_numbers(const struct ipc_u64s *from, struct arena *a)
+{
+	uint64_t *v = arena_array(a, uint64_t, from->n);
+	for (size_t i = 0; i < from->n; i++)
+		v[i] = from->v[i];
+	return (struct ipc_u64s){ v, from->n };
+}
+
 static void copy_reply(
 	const struct directory_find_reply *from, struct arena *a, struct directory_find_reply *out)
 {
-	uint64_t *accounts = arena_array(a, uint64_t, from->accounts.n);
 	str *details = arena_array(a, str, from->details.n);
-	for (size_t i = 0; i < from->accounts.n; i++) {
-		accounts[i] = from->accounts.v[i];
+	for (size_t i = 0; i < from->details.n; i++)
 		details[i] = arena_str(a, from->details.v[i]);
-	}
 	*out = *from;
-	out->accounts.v = accounts;
+	out->accounts = copy_numbers(&from->accounts, a);
+	out->junk_at = copy_numbers(&from->junk_at, a);
+	out->reject_at = copy_numbers(&from->reject_at, a);
 	out->details.v = details;
-	out->why = STR_EMPTY;
+	out->why = out->subject = out->owner = out->comment = STR_EMPTY;
 }
 
 static void remember(
 	struct recipient_cache *c, str address, const struct directory_find_reply *reply)
 {
-	if (reply->answer != DIRECTORY_DELIVER || reply->why.n ||
+	if (reply->answer != DIRECTORY_DELIVER || reply->why.n || reply->listed ||
 		reply->accounts.n > ACCOUNTS_MAX || reply->details.n != reply->accounts.n)
 		return;
 	if (c->routes.n >= ADDRESSES_MAX)
@@ -89,6 +96,13 @@ static int find(struct task *t, void *self, const struct directory_find_request 
 	if (rc == 0 && asked >= c->since)
 		remember(c, in->address, out);
 	return rc;
+}
+
+static int listed(struct task *t, void *self, const struct directory_listed_request *in,
+	struct arena *a, struct directory_listed_reply *out)
+{
+	struct recipient_cache *c = self;
+	return directory_listed(t, &c->behind, in, a, out);
 }
 
 static int login(struct task *t, void *self, const struct directory_login_request *in,
@@ -132,6 +146,7 @@ void recipient_cache_free(struct recipient_cache *c)
 
 struct directory_calls recipient_cache_calls(struct recipient_cache *c)
 {
-	static const struct directory_ops ops = { find, login, scram_challenge, scram_verify };
+	static const struct directory_ops ops = { find, listed, login, scram_challenge,
+		scram_verify };
 	return (struct directory_calls){ &ops, c };
 }

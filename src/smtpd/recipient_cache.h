@@ -4,7 +4,8 @@
  * Under load, messages to the same few recipients come hundreds of times a second; asking another
  * process each time costs an eighth of all that a small message needs. Only addresses that exist
  * are remembered, so a new one is found at once, and one that was removed is refused a second
- * later.
+ * later. What depends on the sender is asked for each time: addresses whose accounts or domain have
+ * lists. (A first entry counts at once all the same: the filter asks about each message.)
  */
 #pragma once
 

@@ -3,6 +3,7 @@
  */
 #include "base/json.h"
 #include "smtpd/session_internal.h"
+#include "store/directory_store.h"
 
 enum {
 	RECIPIENTS_MAX = 100, /* that are listed; all are counted */
@@ -54,6 +55,22 @@ static str reply_text(const struct smtp_reply *reply, struct buf *out)
 	return buf_str(out);
 }
 
+/* The entry that a recipient is refused for. */
+static void put_entry(const struct directory_find_reply *found, struct json *j)
+{
+	json_array(j, "local");
+	json_object(j, NULL);
+	json_str(j, "list", STR("block"));
+	json_str_max(j, "subject", found->subject, TEXT_MAX);
+	json_str_max(j, "for", found->owner, TEXT_MAX);
+	json_str(j, "of", found->blocked == DIRECTORY_IP ? STR("client") : STR("sender"));
+	json_bool(j, "counts", true);
+	if (found->comment.n)
+		json_str_max(j, "comment", found->comment, TEXT_MAX);
+	json_end(j);
+	json_end(j);
+}
+
 static void put_decision(const char *action, const struct smtp_reply *reply, struct json *j)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(4096);
@@ -66,7 +83,7 @@ static void put_decision(const char *action, const struct smtp_reply *reply, str
 
 /* reply: NULL where the message is taken. */
 static bool put_record(struct smtpd_session *s, const char *action, const struct smtp_reply *reply,
-	str envelope, str refused, struct buf *out)
+	str envelope, str refused, const struct directory_find_reply *found, struct buf *out)
 {
 	const struct smtpd_transaction *x = &s->transaction;
 	struct json j = JSON_INIT(out);
@@ -79,6 +96,8 @@ static bool put_record(struct smtpd_session *s, const char *action, const struct
 	put_recipients(x, refused, &j);
 	json_str_max(&j, "message_id", message_id_of(envelope), TEXT_MAX);
 	json_i64(&j, "size", (int64_t)x->incoming.size);
+	if (found && found->blocked)
+		put_entry(found, &j);
 	put_decision(action, reply, &j);
 	json_end(&j);
 	return json_done(&j);
@@ -86,16 +105,17 @@ static bool put_record(struct smtpd_session *s, const char *action, const struct
 
 void smtpd_record_accepted(struct smtpd_session *s, str envelope, struct buf *out)
 {
-	if (!put_record(s, "accept", NULL, envelope, STR_EMPTY, out))
+	if (!put_record(s, "accept", NULL, envelope, STR_EMPTY, NULL, out))
 		buf_clear(out);
 }
 
-void smtpd_record_recipient(struct smtpd_session *s, str address, const struct smtp_reply *reply)
+void smtpd_record_recipient(struct smtpd_session *s, str address, const struct smtp_reply *reply,
+	const struct directory_find_reply *found)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024);
 	const char *action = smtp_reply_is_temporary(reply) ? "defer" : "reject";
-	if (!s->transaction.open || !put_record(s, action, reply, STR_EMPTY, address, &text))
+	if (!s->transaction.open || !put_record(s, action, reply, STR_EMPTY, address, found, &text))
 		return;
 	struct delivery_record_request in = { .record = buf_str(&text) };
 	struct delivery_record_reply out;
@@ -105,7 +125,20 @@ void smtpd_record_recipient(struct smtpd_session *s, str address, const struct s
 
 void smtpd_record_refused(struct smtpd_session *s, const struct smtp_reply *reply)
 {
-	smtpd_record_recipient(s, STR_EMPTY, reply);
+	smtpd_record_recipient(s, STR_EMPTY, reply, NULL);
+}
+
+void smtpd_count_message(struct smtpd_session *s, int code)
+{
+	struct smtpd_counts *c = s->world->counts;
+	if (code / 100 == 2) {
+		c->accepted++;
+		c->bytes += s->transaction.incoming.size;
+	} else if (code / 100 == 4) {
+		c->deferred++;
+	} else {
+		c->refused++;
+	}
 }
 
 struct smtp_reply smtpd_with_id(struct smtpd_session *s, const struct smtp_reply *reply)

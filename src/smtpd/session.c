@@ -185,6 +185,7 @@ static bool admit(struct smtpd_session *s)
 	s->admitted = admission == SMTPD_WELCOME;
 	if (s->admitted)
 		return true;
+	w->counts->turned_away++;
 	struct smtp_reply reply = smtpd_say(s, 421, 4, 7, 0,
 		"%.*s: too many connections%s, try later", STR_ARG(w->config->hostname),
 		admission == SMTPD_FULL ? "" : " from your address");

@@ -11,6 +11,7 @@
 #include "directory/directory_calls.h"
 #include "filter/filter_calls.h"
 #include "io/stream.h"
+#include "smtpd/counts.h"
 
 enum smtpd_protocol { SMTPD_SMTP, SMTPD_LMTP };
 
@@ -22,6 +23,7 @@ struct smtpd_world {
 	struct directory_calls directory;
 	struct delivery_calls delivery;
 	struct filter_calls filter;
+	struct smtpd_counts *counts;
 	size_t *memory; /* left in the process for large messages: incoming.h; NULL: none */
 	/* A new, empty file without a name for a message; or -errno. */
 	int (*open_spool)(void *context);

@@ -33,6 +33,8 @@ struct smtpd_recipient {
 struct smtpd_destination {
 	uint64_t account;
 	str detail;
+	uint64_t junk_at, reject_at; /* the account's own, in hundredths; 0: none */
+	size_t recipient;            /* the first that leads here, from 0 */
 };
 
 /* From MAIL to the end of the message. */
@@ -100,14 +102,21 @@ void smtpd_record_accepted(struct smtpd_session *s, str envelope, struct buf *ou
 struct smtp_reply smtpd_with_id(struct smtpd_session *s, const struct smtp_reply *reply);
 /* Hands over the record of a message that this reply refuses or puts off. Waits. */
 void smtpd_record_refused(struct smtpd_session *s, const struct smtp_reply *reply);
-/* The same of one recipient that is not taken. */
-void smtpd_record_recipient(struct smtpd_session *s, str address, const struct smtp_reply *reply);
+/* The same of one recipient that is not taken; found: may name an entry of its lists, or NULL. */
+void smtpd_record_recipient(struct smtpd_session *s, str address, const struct smtp_reply *reply,
+	const struct directory_find_reply *found);
+
+/* Counts a message that was answered so. */
+void smtpd_count_message(struct smtpd_session *s, int code);
 
 /* Whether mail of this session is judged. */
 bool smtpd_filters(const struct smtpd_session *s);
 /* Whether the rules for this recipient are those for the ones before: a message has one verdict.
  * The first one's are kept. */
 bool smtpd_rules_fit(struct smtpd_session *s, str address);
+/* Whether this recipient is refused for its own lists, by the rules of its domain. */
+bool smtpd_blocked(
+	const struct smtpd_session *s, str address, const struct directory_find_reply *found);
 /* Why the message need not come (the record is handed over already); code 0: it may. Waits. */
 struct smtp_reply smtpd_ask_early(struct smtpd_session *s);
 /* The verdict, checked and logged, in the arena. The message was flushed to its file. Waits. */

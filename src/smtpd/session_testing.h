@@ -28,6 +28,7 @@ enum { TESTING_WALL = 1700000000, TESTING_PORT = 40000 };
 
 struct testing_world {
 	struct smtpd_world world;
+	struct smtpd_counts counts;
 	unsigned refused;            /* records of messages that were not taken */
 	const struct config *parsed; /* what config points into */
 	struct config config;        /* a copy, for tests to change */
@@ -143,7 +144,12 @@ static inline void testing_keep(struct testing_world *w, const struct delivery_c
 	}
 	w->delivered.n += in->size;
 	buf_add(&w->traces, in->trace);
-	w->junk += in->junk;
+	for (size_t i = 0; i < in->own.n; i++)
+		buf_printf(&w->traces, "%llu: %.*s", (unsigned long long)in->accounts.v[i],
+			STR_ARG(in->own_fields.v[in->own.v[i]]));
+	buf_add(&w->traces, in->front);
+	for (size_t i = 0; i < in->junk.n; i++)
+		w->junk += in->junk.v[i] != 0;
 	w->commits++;
 }
 
@@ -151,6 +157,7 @@ static inline void testing_keep(struct testing_world *w, const struct delivery_c
 static inline void testing_check(const struct delivery_commit_request *in)
 {
 	ASSERT(in->accounts.n > 0 && in->details.n == in->accounts.n && in->id.n >= 8);
+	ASSERT(in->junk.n == in->accounts.n);
 	for (size_t i = 0; i < in->accounts.n; i++)
 		for (size_t j = 0; j < i && in->accounts.n < 100; j++)
 			ASSERT(in->accounts.v[i] != in->accounts.v[j] ||
@@ -285,6 +292,7 @@ static inline void testing_init(struct testing_world *w)
 	w->config = *w->parsed;
 	w->log.sink = &w->sink;
 	w->world = (struct smtpd_world){ .config = &w->config,
+		.counts = &w->counts,
 		.directory = { &directory, w },
 		.delivery = { &delivery, w },
 		.filter = { &filter, w },

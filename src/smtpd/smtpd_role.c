@@ -17,6 +17,7 @@ enum { LARGE_MEMORY = 128 * INCOMING_LARGE };
 struct smtpd {
 	struct ipc_client *directory, *delivery, *filter;
 	struct recipient_cache *recipients;
+	struct smtpd_counts counts;
 	size_t memory; /* left for large messages */
 	int spool;     /* the directory */
 };
@@ -28,11 +29,13 @@ static void sandbox(const struct config *config, struct sandbox *out)
 }
 
 /* A verdict may need the time for the DNS twice, where the filter was started again in between, and
- * that for viruses; what takes longer is too late. */
+ * that for viruses, and what others in the same process compute; what takes longer is too late. */
 static int64_t filter_timeout(const struct config *config)
 {
 	int64_t scan = config->antivirus.servers.n ? scan_patience(config) : 0;
-	return MIN(2 * config->filter.timeout + scan + SECONDS(30), config->smtp.data_end_timeout);
+	int64_t patience =
+		2 * config->filter.timeout + scan + config->filter.stall_timeout + SECONDS(30);
+	return MIN(patience, config->smtp.data_end_timeout);
 }
 
 static int start(struct role_process *p, struct err *err)
@@ -112,6 +115,7 @@ static void serve(struct task *t, struct role_client *c, struct stream *stream)
 		.directory = recipient_cache_calls(s->recipients),
 		.delivery = delivery_over(s->delivery),
 		.filter = filter_over(s->filter),
+		.counts = &s->counts,
 		.memory = &s->memory,
 		.open_spool = open_spool,
 		.admit = admit,
@@ -131,10 +135,17 @@ static void accepted(
 		str_starts(listener, STR("lmtp ")) ? SMTPD_LMTP : SMTPD_SMTP, serve);
 }
 
+static void stats(struct task *t, struct role_process *p, struct json *j)
+{
+	const struct smtpd *s = p->state;
+	smtpd_counts_json(&s->counts, j);
+}
+
 const struct role smtpd_role = {
 	.name = "smtpd",
 	.sandbox = sandbox,
 	.start = start,
 	.connected = connected,
+	.stats = stats,
 	.accepted = accepted,
 };

@@ -47,6 +47,11 @@ int account_open(const char *data_dir, uint64_t id, unsigned flags, int64_t now,
 	struct account **out, struct err *err) MUST_USE;
 void account_close(struct account *a); /* NULL is fine */
 
+/* Whether a message is there that begins with `prefix` (at most ACCOUNT_CHUNK_SIZE bytes of it are
+ * compared), and has this size and envelope. It reads all bodies' rows: for tools. */
+int account_has_message(struct account *a, uint64_t size, str envelope, str prefix, bool *out,
+	struct err *err) MUST_USE;
+
 /* Deletes the account's files. No handle may be open on it, here or elsewhere. */
 int account_remove(const char *data_dir, uint64_t id, struct err *err) MUST_USE;
 
@@ -209,11 +214,11 @@ struct account_delivery {
 	struct account_keywords keywords;
 	int64_t internaldate;
 
-	str prefix; /* stored before the body: the trace fields */
+	str head, prefix; /* stored before the body: the trace fields */
 	int fd;     /* the body: body_size bytes from body_offset on, read with pread() */
 	uint64_t body_offset;
-	uint64_t body_size;             /* 0: prefix is all there is, fd is not used */
-	struct account_summary summary; /* of prefix and body together */
+	uint64_t body_size;             /* 0: these are all there is, fd is not used */
+	struct account_summary summary; /* of all of it together */
 
 	/* Results. */
 	uint64_t out_mailbox;

@@ -150,6 +150,43 @@ int account_body_write(struct account *a, uint64_t body, int fd, struct err *err
 	return account_end(a, r, err);
 }
 
+/* ---- one that is there already ---- */
+
+enum { CANDIDATES_MAX = 100 };
+
+/* At most CANDIDATES_MAX, the newest. */
+static int find_alike(struct account *a, uint64_t size, str envelope, uint64_t *out, size_t *out_n,
+	struct err *err)
+{
+	struct db_statement *st CLEANUP(db_reset_pointer) = NULL;
+	int r = db_query(a->db,
+		"SELECT id FROM body WHERE account = ?1 AND size = ?2 AND envelope = ?3"
+		" ORDER BY id DESC",
+		&st, err, DB_I64(a->id), DB_I64(size), DB_TEXT(envelope));
+	while (r == 0 && *out_n < CANDIDATES_MAX && (r = db_step(st, err)) > 0) {
+		out[(*out_n)++] = (uint64_t)db_column_i64(st, 0);
+		r = 0;
+	}
+	return r;
+}
+
+int account_has_message(
+	struct account *a, uint64_t size, str envelope, str prefix, bool *out, struct err *err)
+{
+	uint64_t bodies[CANDIDATES_MAX];
+	size_t n = 0, got = 0;
+	char *front CLEANUP(free_pointer) = xmalloc(ACCOUNT_CHUNK_SIZE);
+	prefix = str_first(prefix, ACCOUNT_CHUNK_SIZE);
+	int r = find_alike(a, size, envelope, bodies, &n, err);
+	*out = false;
+	for (size_t i = 0; r == 0 && i < n && !*out; i++) {
+		r = account_body_read(a, bodies[i], 0, front, prefix.n, &got, err);
+		*out = r == 0 && str_equal(str_from(front, got), prefix);
+		r = r == -ENOENT ? 0 : r; /* expunged a moment ago */
+	}
+	return r;
+}
+
 /* ---- references ---- */
 
 int body_share(struct account *a, uint64_t body, struct err *err)

@@ -35,7 +35,7 @@ struct batch {
 
 static uint64_t total_size(const struct account_delivery *d)
 {
-	return d->prefix.n + d->body_size;
+	return d->head.n + d->prefix.n + d->body_size;
 }
 
 static int batch_init(struct batch *b, struct err *err)
@@ -167,15 +167,24 @@ static int read_body(
 	return 0;
 }
 
-/* Puts bytes [at, at + n) of prefix and body together into the buffer. */
+/* Puts bytes [at, at + n) of head, prefix and body together into the buffer. */
 static int fill_piece(
 	struct batch *b, const struct account_delivery *d, uint64_t at, size_t n, struct err *err)
 {
-	str prefix = at < d->prefix.n ? str_first(str_skip(d->prefix, (size_t)at), n) : STR_EMPTY;
-	memcpy(b->buffer, prefix.p, prefix.n);
-	if (prefix.n == n)
-		return 0;
-	return read_body(d, at + prefix.n - d->prefix.n, b->buffer + prefix.n, n - prefix.n, err);
+	const str parts[] = { d->head, d->prefix };
+	uint64_t begin = 0; /* of the part */
+	size_t done = 0;
+	for (size_t i = 0; i < ARRAY_LEN(parts) && done < n; i++) {
+		str piece = STR_EMPTY;
+		if (at + done < begin + parts[i].n)
+			piece = str_first(
+				str_skip(parts[i], (size_t)(at + done - begin)), n - done);
+		if (piece.n)
+			memcpy(b->buffer + done, piece.p, piece.n);
+		done += piece.n;
+		begin += parts[i].n;
+	}
+	return done == n ? 0 : read_body(d, at + done - begin, b->buffer + done, n - done, err);
 }
 
 static int insert_piece(struct batch *b, uint64_t body, int64_t seq, size_t n, struct err *err)

@@ -127,12 +127,29 @@ static int after_commit(void *arg, sqlite3 *h, const char *schema, int pages)
 	return SQLITE_OK;
 }
 
-/* Not open(): closing a descriptor of our own would drop the locks of other handles. */
+/* What stands before the last slash; to be freed. */
+static char *directory_of(const char *path)
+{
+	ptrdiff_t slash = str_find_last_char(str_from_z(path), '/');
+	return str_dup_z(slash > 0    ? str_from(path, (size_t)slash)
+			 : slash == 0 ? STR("/")
+				      : STR("."));
+}
+
+/* Not open(): closing a descriptor of our own would drop the locks of other handles. Root makes it
+ * as the owner of the directory, so that the role whose it is can use it. */
 static int make_file(const char *path, struct err *err)
 {
-	if (mknod(path, S_IFREG | 0660, 0) < 0 && errno != EEXIST)
-		return err_errno(err, errno, "%s: cannot be created", path);
-	return 0;
+	char *directory CLEANUP(free_pointer) = directory_of(path);
+	struct stat st;
+	bool as_owner = geteuid() == 0 && stat(directory, &st) == 0;
+	int gid = as_owner ? setfsgid(st.st_gid) : 0, uid = as_owner ? setfsuid(st.st_uid) : 0;
+	int error = mknod(path, S_IFREG | 0660, 0) < 0 ? errno : 0;
+	if (as_owner) {
+		setfsuid((uid_t)uid);
+		setfsgid((gid_t)gid);
+	}
+	return error && error != EEXIST ? err_errno(err, error, "%s: cannot be created", path) : 0;
 }
 
 /* The data is ours, but the file may have been brought from elsewhere: its schema gets no say. */

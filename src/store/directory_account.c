@@ -96,7 +96,8 @@ static int remove_account(
 	if (r == 0)
 		r = db_execute(s->db, "DELETE FROM account WHERE directory = 1 AND id = ?1", err,
 			DB_I64(*id));
-	return r;
+	char scope[DIRECTORY_SCOPE_SIZE];
+	return r < 0 ? r : directory_forget_scope(s, directory_account_scope(*id, scope), err);
 }
 
 int directory_account_remove(
@@ -133,9 +134,28 @@ int directory_account_disable(
 	return directory_end(s, r, err);
 }
 
+int directory_account_set_thresholds(
+	struct directory_store *s, str address, int64_t junk_at, int64_t reject_at, struct err *err)
+{
+	struct address_key key;
+	uint64_t id;
+	if (directory_address_key(address, &key, NULL) < 0)
+		return no_account(err);
+	int r = db_begin(s->db, DB_WRITE, err);
+	if (r < 0)
+		return r;
+	r = find_id(s, &key, &id, err);
+	if (r == 0)
+		r = db_execute(s->db,
+			"UPDATE account SET junk_at = ?2, reject_at = ?3"
+			" WHERE directory = 1 AND id = ?1",
+			err, DB_I64(id), DB_I64(junk_at), DB_I64(reject_at));
+	return directory_end(s, r, err);
+}
+
 /* ---- looking ---- */
 
-#define ACCOUNT_COLUMNS "id, local, domain, created, disabled"
+#define ACCOUNT_COLUMNS "id, local, domain, created, disabled, junk_at, reject_at"
 
 static int read_account(struct db_statement *st, struct arena *arena, struct directory_account *out,
 	struct err *err)
@@ -144,6 +164,8 @@ static int read_account(struct db_statement *st, struct arena *arena, struct dir
 		.id = (uint64_t)db_column_i64(st, 0),
 		.created = db_column_i64(st, 3),
 		.disabled = db_column_i64(st, 4) != 0,
+		.junk_at = db_column_i64(st, 5),
+		.reject_at = db_column_i64(st, 6),
 	};
 	if (!directory_join(arena, db_column_text(st, 1), db_column_text(st, 2), &found.address))
 		return directory_no_room(err);

@@ -36,6 +36,8 @@ int directory_exists(struct directory_store *s, const char *sql, const struct ad
 	bool *out, struct err *err);
 int directory_count(
 	struct directory_store *s, const char *sql, str domain, size_t *out, struct err *err);
+/* Removes the entries of a scope. */
+int directory_forget_scope(struct directory_store *s, str scope, struct err *err);
 int directory_need_domain(struct directory_store *s, str name, struct err *err);
 
 #define SQL_ACCOUNT_OF_ADDRESS                                                                     \

@@ -40,7 +40,19 @@ static const char migration_1[] =
 	" scheme {i64} NOT NULL, value {text} NOT NULL, created {i64} NOT NULL,"
 	" PRIMARY KEY (directory, account, name, scheme)) {clustered};";
 
-static const char *const migrations[] = { migration_1 };
+/* An account's own thresholds, and who is blocked and allowed. */
+static const char migration_2[] =
+	"ALTER TABLE account ADD COLUMN junk_at {i64} NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN reject_at {i64} NOT NULL DEFAULT 0;"
+
+	"CREATE TABLE entry ("
+	" directory {i64} NOT NULL, scope {text} {binary} NOT NULL, list {i64} NOT NULL,"
+	" kind {i64} NOT NULL, width {i64} NOT NULL, subject {text} {binary} NOT NULL,"
+	" comment {text} NOT NULL, created {i64} NOT NULL, expires {i64} NOT NULL,"
+	" PRIMARY KEY (directory, scope, list, kind, width, subject)) {clustered};"
+	"CREATE INDEX entry_expires ON entry (directory, expires);";
+
+static const char *const migrations[] = { migration_1, migration_2 };
 static const struct schema directory_schema = { "directory", migrations, ARRAY_LEN(migrations) };
 
 int directory_store_open(
@@ -252,8 +264,9 @@ static int remove_domain(struct directory_store *s, str name, struct err *err)
 			"the domain %.*s has %zu accounts and %zu alias targets: remove those "
 			"first",
 			STR_ARG(name), accounts, aliases);
-	return db_execute(
+	r = db_execute(
 		s->db, "DELETE FROM domain WHERE directory = 1 AND name = ?1", err, DB_TEXT(name));
+	return r < 0 ? r : directory_forget_scope(s, name, err);
 }
 
 int directory_domain_remove(struct directory_store *s, str name, struct err *err)

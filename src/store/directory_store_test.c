@@ -1,5 +1,6 @@
 #include "store/store_testing.h"
 
+#include "store/db.h"
 #include "store/directory_store.h"
 
 #include <errno.h>
@@ -196,6 +197,36 @@ static void test_version(void **state)
 	directory_store_close(s);
 }
 
+/* What a file of version 1 has stays; it has no thresholds and no lists. */
+static void test_version_1(void **state)
+{
+	struct err err;
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(ARENA);
+	struct directory_store *s = with_domain(state);
+	uint64_t id;
+	char path[256];
+	assert_ok(directory_account_add(s, STR("a@example.test"), 9, &id, &err), &err);
+	directory_store_close(s);
+	snprintf(path, sizeof path, "%s/directory.db", (char *)*state);
+	struct db *db;
+	assert_ok(db_open(path, 0, &db, &err), &err);
+	assert_ok(db_script(db,
+			  "DROP TABLE entry; ALTER TABLE account DROP COLUMN junk_at;"
+			  "ALTER TABLE account DROP COLUMN reject_at;"
+			  "UPDATE schema_version SET version = 1",
+			  &err),
+		&err);
+	db_close(db);
+	s = open_store(state);
+	struct directory_account a;
+	assert_ok(directory_account_find(s, STR("a@example.test"), &arena, &a, &err), &err);
+	assert_true(a.id == id && a.created == 9 && a.junk_at == 0 && a.reject_at == 0);
+	assert_ok(directory_account_set_thresholds(s, STR("a@example.test"), 400, 0, &err), &err);
+	assert_ok(directory_account_get(s, id, &arena, &a, &err), &err);
+	assert_true(a.junk_at == 400 && a.reject_at == 0);
+	directory_store_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +236,7 @@ int main(void)
 		store_test(test_alias_limit),
 		store_test(test_credentials),
 		store_test(test_version),
+		store_test(test_version_1),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "store/record_fields.h"
+#include "store/records_internal.h"
 #include "store/schema.h"
 
 #include <errno.h>
@@ -30,7 +31,14 @@ static const char migration_1[] =
 	"CREATE INDEX record_id ON record (bucket, id);"
 	"CREATE INDEX record_message_id ON record (bucket, message_id);";
 
-static const char *const migrations[] = { migration_1 };
+/* finding_count	how often the filter found something on a day (days since 1970, UTC), in
+ *messages for Junk or refused, and in others. The empty name: all that were judged. */
+static const char migration_2[] =
+	"CREATE TABLE finding_count ("
+	" day {i64} NOT NULL, name {text} {binary} NOT NULL,"
+	" spam {i64} NOT NULL, ham {i64} NOT NULL, PRIMARY KEY (day, name)) {clustered};";
+
+static const char *const migrations[] = { migration_1, migration_2 };
 static const struct schema records_schema = { "records", migrations, ARRAY_LEN(migrations) };
 
 /* Of a row beside its texts: numbers, keys, two index entries. And what a row that is alone in its
@@ -38,10 +46,6 @@ static const struct schema records_schema = { "records", migrations, ARRAY_LEN(m
 enum { ROW_OVERHEAD = 160, PAGE = 4096 };
 
 enum { BUCKET = 1024 };
-
-struct records {
-	struct db *db;
-};
 
 int records_open(const char *data_dir, unsigned flags, struct records **out, struct err *err)
 {
@@ -53,7 +57,10 @@ int records_open(const char *data_dir, unsigned flags, struct records **out, str
 			    (flags & RECORDS_READ_ONLY ? DB_READ_ONLY : 0);
 	struct records *r = xcalloc(1, sizeof *r);
 	int rc = db_open(path.p, db_flags, &r->db, err);
-	if (rc == 0)
+	/* Who only reads cannot bring an older file up to date; what it has is read. */
+	if (rc == 0 && flags & RECORDS_READ_ONLY)
+		rc = schema_accept(r->db, &records_schema, err);
+	else if (rc == 0)
 		rc = schema_apply(r->db, &records_schema, flags & RECORDS_CREATE, NULL, NULL, err);
 	if (rc < 0) {
 		records_close(r);
@@ -71,7 +78,7 @@ void records_close(struct records *r)
 	free(r);
 }
 
-static int end(struct records *r, int rc, struct err *err)
+int records_end(struct records *r, int rc, struct err *err)
 {
 	if (rc >= 0)
 		return db_commit(r->db, err);
@@ -146,7 +153,7 @@ int records_write(
 	}
 	if (rc == 0)
 		rc = write_counters(r, &c, err);
-	return end(r, rc, err);
+	return records_end(r, rc, err);
 }
 
 /* ---- pruning ---- */
@@ -192,7 +199,7 @@ int records_prune(struct records *r, int64_t before, uint64_t max_size, size_t s
 	int rc = db_begin(r->db, DB_WRITE_LAZY, err);
 	if (rc < 0)
 		return rc;
-	rc = end(r, prune(r, before, max_size, step, &n, err), err);
+	rc = records_end(r, prune(r, before, max_size, step, &n, err), err);
 	if (rc == 0)
 		*out_removed = n;
 	return rc;

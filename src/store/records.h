@@ -1,5 +1,6 @@
 /*
- * records.h: records.db: what was decided about each message, and why.
+ * records.h: records.db: what was decided about each message, and why; and how often each finding
+ * was made.
  *
  * A record is the JSON that its maker wrote, and the deliveries that followed. A handle is used by
  * one thread at a time; every call blocks. Writing does not wait for the disk: a power failure may
@@ -51,3 +52,30 @@ int records_find(struct records *r, const struct records_query *query,
 /* Calls fn with a sentence for each damage. */
 int records_verify(
 	struct records *r, void (*fn)(void *arg, str problem), void *arg, struct err *err) MUST_USE;
+
+/* ── Findings, counted ────────────────────────────────────────────────────────────────────── */
+
+enum {
+	FINDING_NAME_MAX = 64, /* bytes of A to Z, 0 to 9 and _ */
+	/* Different names in a day; what is beyond them is not counted. */
+	FINDING_NAMES_MAX = 1000,
+	FINDING_DAYS = 90, /* that are kept */
+};
+
+/* In how many messages something was found: those for Junk or refused, and the others. The empty
+ * name stands for all messages that were judged. */
+struct finding_count {
+	str name;
+	uint64_t spam, ham;
+	int64_t last; /* the last day of it (since 1970, UTC) */
+};
+
+/* Adds to the counts of `day`, all or nothing; `last` is not looked at. Those of more than
+ * FINDING_DAYS ago are removed. */
+int records_count(struct records *r, const struct finding_count *counts, size_t n, int64_t day,
+	struct err *err) MUST_USE;
+
+/* Calls fn with the sums of the days from `since` on, in the order of the names. */
+int records_counts(struct records *r, int64_t since,
+	void (*fn)(void *arg, const struct finding_count *count), void *arg,
+	struct err *err) MUST_USE;

@@ -2,6 +2,7 @@
 #include "store/store_testing.h"
 
 #include "base/buf.h"
+#include "store/db.h"
 #include "store/records.h"
 
 #include "store/fault_vfs.c"
@@ -240,6 +241,89 @@ static int install(void **state)
 	return 0;
 }
 
+/* ── Findings, counted ────────────────────────────────────────────────────────────────────── */
+
+static void append_count(void *arg, const struct finding_count *c)
+{
+	buf_printf(
+		arg, "%.*s %d %d %d;", STR_ARG(c->name), (int)c->spam, (int)c->ham, (int)c->last);
+}
+
+static void expect_counts(struct records *r, int64_t since, const char *expected)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(100000);
+	struct err err = { "" };
+	assert_ok(records_counts(r, since, append_count, &text, &err), &err);
+	buf_add_char(&text, '\0');
+	assert_string_equal(text.p, expected);
+}
+
+static void findings_are_counted_by_day(void **state)
+{
+	struct err err = { "" };
+	const struct finding_count first[] = { { STR_EMPTY, 1, 2, 0 }, { STR("A"), 1, 0, 0 } };
+	const struct finding_count next[] = { { STR_EMPTY, 0, 1, 0 }, { STR("B"), 0, 1, 0 } };
+	struct records *r = open_records(state, RECORDS_CREATE);
+	expect_counts(r, 0, "");
+	assert_ok(records_count(r, first, 2, 1000, &err), &err);
+	assert_ok(records_count(r, first, 2, 1000, &err), &err);
+	assert_ok(records_count(r, next, 2, 1001, &err), &err);
+	records_close(r);
+	r = open_records(state, RECORDS_READ_ONLY);
+	expect_counts(r, 0, " 2 5 1001;A 2 0 1000;B 0 1 1001;");
+	expect_counts(r, 1001, " 0 1 1001;B 0 1 1001;");
+	expect_counts(r, 1002, "");
+	records_close(r);
+	/* Those of long ago go. */
+	r = open_records(state, RECORDS_CREATE);
+	assert_ok(records_count(r, next, 1, 1000 + FINDING_DAYS, &err), &err);
+	expect_counts(r, 0, " 0 2 1090;B 0 1 1001;");
+	records_close(r);
+}
+
+static void names_of_a_day_are_bounded(void **state)
+{
+	struct err err = { "" };
+	char texts[FINDING_NAMES_MAX][8];
+	struct finding_count counts[FINDING_NAMES_MAX];
+	for (size_t i = 0; i < FINDING_NAMES_MAX; i++) {
+		int n = snprintf(texts[i], sizeof texts[i], "N%03zu", i);
+		counts[i] = (struct finding_count){ str_from(texts[i], (size_t)n), 1, 0, 0 };
+	}
+	struct records *r = open_records(state, RECORDS_CREATE);
+	assert_ok(records_count(r, counts, FINDING_NAMES_MAX - 1, 7, &err), &err);
+	const struct finding_count more[] = { { STR("A"), 1, 0, 0 }, { STR("B"), 1, 0, 0 },
+		{ STR("N000"), 1, 0, 0 } };
+	assert_ok(records_count(r, more, 3, 7, &err), &err);
+	struct buf text CLEANUP(buf_done) = BUF_INIT(100000);
+	assert_ok(records_counts(r, 7, append_count, &text, &err), &err);
+	assert_true(str_starts(buf_str(&text), STR("A 1 0 7;N000 2 0 7;N001 1 0 7;")));
+	records_close(r);
+}
+
+/* A file of the version before: who reads it finds what it has, and changes nothing. */
+static void an_older_file_is_read(void **state)
+{
+	struct err err = { "" };
+	char path[600];
+	struct db *db;
+	records_close(open_records(state, RECORDS_CREATE));
+	snprintf(path, sizeof path, "%s/records/records.db", (const char *)*state);
+	assert_ok(db_open(path, 0, &db, &err), &err);
+	assert_ok(db_script(db, "DROP TABLE finding_count; UPDATE schema_version SET version = 1",
+			  &err),
+		&err);
+	db_close(db);
+	struct records *r = open_records(state, RECORDS_READ_ONLY);
+	assert_int_equal(find(r, (struct records_query){ 0 }), 0);
+	expect_counts(r, 0, "");
+	records_close(r);
+	r = open_records(state, RECORDS_CREATE);
+	assert_ok(records_count(r, &(struct finding_count){ STR("A"), 1, 0, 0 }, 1, 7, &err), &err);
+	expect_counts(r, 0, "A 1 0 7;");
+	records_close(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +335,9 @@ int main(void)
 		store_test(a_damaged_file_is_said_to_be),
 		store_test(nothing_there_is_said),
 		store_test(a_failing_disk_is_survived),
+		store_test(findings_are_counted_by_day),
+		store_test(names_of_a_day_are_bounded),
+		store_test(an_older_file_is_read),
 	};
 	return cmocka_run_group_tests(tests, install, NULL);
 }

@@ -135,3 +135,12 @@ int schema_apply(struct db *db, const struct schema *s, bool create,
 	db_rollback(db);
 	return r;
 }
+
+int schema_accept(struct db *db, const struct schema *s, struct err *err)
+{
+	unsigned version;
+	int r = read_version(db, s, &version, err);
+	if (r == 0 && version == 0)
+		return err_set(err, ENOENT, "%s is empty", db_path(db));
+	return r;
+}

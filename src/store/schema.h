@@ -25,3 +25,7 @@ struct schema {
 int schema_apply(struct db *db, const struct schema *schema, bool create,
 	int (*fill)(struct db *db, void *arg, struct err *err), void *arg,
 	struct err *err) MUST_USE;
+
+/* For those who only read: 0 where the database is of this kind and of this version or an older
+ * one, which stays as it is. Otherwise as schema_apply(). */
+int schema_accept(struct db *db, const struct schema *schema, struct err *err) MUST_USE;

@@ -26,8 +26,9 @@ static const struct {
 } edges[] = {
 	{ "smtpd", "directory", false }, { "smtpd", "delivery", false },
 	{ "smtpd", "filter", true }, { "filter", "resolver", false },
-	{ "filter", "antivirus", false }, { "mailbox", "directory", false },
-	{ "mailbox", "delivery", false }, { "delivery", "mailbox", false }, /* changes */
+	{ "filter", "antivirus", false }, { "filter", "directory", false },
+	{ "mailbox", "directory", false }, { "mailbox", "delivery", false },
+	{ "delivery", "mailbox", false }, /* changes */
 };
 
 /* ── Making them ──────────────────────────────────────────────────────────────────────────── */
@@ -131,6 +132,7 @@ void instances_free(struct supervisor *s)
 			close_fd(&in->census_fd);
 		}
 		ipc_client_free(in->control);
+		free(in->stats);
 		free(in);
 	}
 }
@@ -176,6 +178,7 @@ static int spawn(struct instance *in)
 		return rc;
 	}
 	in->running = true;
+	in->started = clock_wall() / NSEC_PER_SEC;
 	return ipc_client_attach(in->control, pair[0]);
 }
 
@@ -297,7 +300,9 @@ static void log_end(const struct instance *in)
 	const struct log *log = &in->owner->log;
 	if (in->killed || (in->owner->stopping && !in->signal && in->status == 0))
 		return;
-	if (in->signal)
+	if (in->signal == SIGXCPU)
+		log_error(log, "a process stalled, and was ended", F_Z("process", in->name));
+	else if (in->signal)
 		log_error(log, "a process died", F_Z("process", in->name),
 			F_Z("signal", strsignal(in->signal)));
 	else
@@ -330,6 +335,7 @@ static void run_instance(struct task *t, void *arg)
 			;
 		if (in->census)
 			census_clear(in->census, in->index);
+		in->restarts += !in->killed && !s->stopping;
 		log_end(in);
 		event_set(&s->progress);
 		if (task_now(t) - started >= LONG_LIFE)

@@ -1,5 +1,6 @@
 #include "supervisor/supervisor.h"
 
+#include "supervisor/control.h"
 #include "supervisor/supervisor_internal.h"
 
 #include <errno.h>
@@ -208,6 +209,7 @@ static void reload(struct task *t, struct supervisor *s)
 		for (struct instance *in = s->instances; in; in = in->next)
 			if (in->ready)
 				update_ports(t, in, before, n);
+		s->reloaded = clock_wall() / NSEC_PER_SEC;
 		log_info(&s->log, "reloaded", F_Z("config", s->config_path));
 	}
 	while (n)
@@ -230,7 +232,7 @@ static void drain(struct task *t, void *arg)
 	struct role_drain_request request = { 0 };
 	struct role_drain_reply reply;
 	int rc = role_drain(t, &d->instance->calls, &request, &arena, &reply);
-	if (rc < 0 && rc != -ECONNRESET)
+	if (rc < 0 && rc != -ECONNRESET && rc != -ENOTCONN)
 		log_warning(&d->instance->owner->log, "sessions were cut off",
 			F_Z("process", d->instance->name));
 	--*d->left;
@@ -295,6 +297,7 @@ static void shut_down(struct task *t, struct supervisor *s)
 	drain_and_end(
 		t, s, true, s->config->supervisor.shutdown_grace + ROLE_LAST_WORDS + LAST_GRACE);
 	drain_and_end(t, s, false, LAST_GRACE);
+	control_finish(t, s->control);
 }
 
 /* ── The whole ────────────────────────────────────────────────────────────────────────────── */
@@ -372,6 +375,14 @@ static int prepare(struct supervisor *s, struct err *err)
 	return rc;
 }
 
+/* Without it the server cannot be asked how it does; it serves all the same. */
+static void open_control(struct supervisor *s)
+{
+	struct err err = { "" };
+	if (control_open(s, &s->control, &err) < 0)
+		log_warning(&s->log, "there is no control socket", F_Z("error", err.text));
+}
+
 static void run_loop(struct supervisor *s)
 {
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
@@ -401,6 +412,7 @@ int supervisor_run(const struct config *config, const char *config_path)
 {
 	struct supervisor s = { .config = config,
 		.config_path = config_path,
+		.since = clock_wall() / NSEC_PER_SEC,
 		.sink = { .fd = STDERR_FILENO },
 		.fields = { F_Z("role", "supervisor") } };
 	s.log = (struct log){ .sink = &s.sink, .fields = s.fields, .field_count = 1 };
@@ -414,10 +426,12 @@ int supervisor_run(const struct config *config, const char *config_path)
 		log_error(&s.log, "cannot start", F_Z("error", err.text));
 		s.status = 1;
 	} else {
+		open_control(&s);
 		run_loop(&s);
 	}
 	instances_free(&s);
 	loop_finish(s.loop);
+	control_free(s.control);
 	loop_free(s.loop);
 	ports_close(s.ports);
 	wipe(&s.certificate);

@@ -30,6 +30,12 @@ struct instance {
 	struct event exited;
 	int64_t status;
 	int signal;
+	unsigned restarts; /* because it died */
+	int64_t started;   /* the last time; seconds since 1970 */
+	/* Of control.c: the last answer to role_stats(), owned; the round of a question that is
+	 * open. */
+	char *stats;
+	struct round *round;
 	struct ipc_client *control;
 	struct role_calls calls;
 	int census_fd; /* borrowed from the role's table; -1: none */
@@ -45,6 +51,8 @@ struct supervisor {
 	const struct config *config;
 	struct buf certificate, key; /* PEM; empty: no TLS */
 	struct port *ports;
+	struct control *control;    /* NULL: there is none */
+	int64_t since, reloaded;    /* seconds since 1970; reloaded: 0 */
 	struct instance *instances; /* in the order of starting */
 	struct event progress;      /* an instance became ready, refused, or ended */
 	struct event request;       /* a signal came */

@@ -157,6 +157,9 @@ int data_dir_prepare(const struct config *config, struct err *err)
 	if (rc == 0)
 		rc = make_dir(dir, "spool", 0700, role_user(config, "smtpd"), err);
 	if (rc == 0)
+		rc = make_dir(dir, "run", 0750,
+			(struct role_user){ .drop = delivery.drop, .gid = delivery.gid }, err);
+	if (rc == 0)
 		rc = give(dir, ".", directory, 0711, err);
 	for (size_t i = 0; i < ARRAY_LEN(own) && rc == 0; i++)
 		rc = give(dir, own[i], directory, 0600, err);

@@ -1,0 +1,17 @@
+/*
+ * control_calls.h: control_stats(), for the command line. It waits, CONTROL_PATIENCE at most.
+ */
+#pragma once
+
+#include "base/clock.h"
+
+#define IPC_SERVICE control
+#define IPC_TABLE "supervisor/control.def"
+#include "io/ipc_declare.h"
+
+/* Below data_dir. */
+#define CONTROL_DIRECTORY "run"
+#define CONTROL_SOCKET "control.sock"
+
+/* A process that takes longer to say how it does is left out. */
+#define CONTROL_PATIENCE SECONDS(3)
