@@ -31,6 +31,16 @@ str mail_decode_value(struct mail *m, str value)
 	return mail_keep(m, buf_str(&b));
 }
 
+/* No encoding of MIME's, and yet old programs write it and new ones read it. */
+static bool is_uuencode(str encoding)
+{
+	static const char *const names[] = { "x-uuencode", "uuencode", "x-uue", "uue" };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_equal_nocase(encoding, str_from_z(names[i])))
+			return true;
+	return false;
+}
+
 str mail_decoded(struct mail *m, uint32_t part)
 {
 	const struct mime_part *p = &m->tree.parts[part];
@@ -38,10 +48,17 @@ str mail_decoded(struct mail *m, uint32_t part)
 	if (slot->p)
 		return *slot;
 	enum transfer_encoding encoding = transfer_encoding_from(p->encoding);
-	if (encoding == TRANSFER_IDENTITY || p->kind != MIME_LEAF)
+	str rest = p->body;
+	struct uuencoded file;
+	bool uuencoded =
+		p->kind == MIME_LEAF && is_uuencode(p->encoding) && uuencode_find(&rest, &file);
+	if ((encoding == TRANSFER_IDENTITY && !uuencoded) || p->kind != MIME_LEAF)
 		return *slot = p->body;
 	struct buf b CLEANUP(buf_done) = BUF_INIT(SIZE_MAX);
-	transfer_decode(encoding, p->body, &b);
+	if (uuencoded)
+		uuencode_decode(file.lines, &b);
+	else
+		transfer_decode(encoding, p->body, &b);
 	return *slot = mail_keep(m, buf_str(&b));
 }
 

@@ -112,6 +112,25 @@ static void test_uuencoded(void **state)
 	assert_true(str_equal(mail_attachment_content(&m, &m.attachments[0]), STR("Cat")));
 }
 
+/* As a transfer encoding. */
+static void test_uuencoded_part(void **state)
+{
+	static const char *const encodings[] = { "x-uuencode", "UUENCODE" };
+	for (size_t i = 0; i < ARRAY_LEN(encodings); i++) {
+		struct arena arena CLEANUP(arena_done) = ARENA_INIT(MAIL_ARENA_MAX(1000));
+		struct mail m CLEANUP(mail_done);
+		str text = arena_printf(&arena,
+			GOOD "Content-Type: image/png; name=a.png\nContent-Transfer-Encoding: "
+			     "%s\n\nbegin 644 b.png\n#0V%%T\n`\nend\n",
+			encodings[i]);
+		mail_read(&arena, text, &m);
+		assert_int_equal(m.attachments_n, 1);
+		assert_true(str_equal(m.attachments[0].name.name, STR("a.png")));
+		assert_true(str_equal(mail_attachment_content(&m, &m.attachments[0]), STR("Cat")));
+		assert_int_equal(m.shape.defects, MAIL_ODD_ENCODING);
+	}
+}
+
 static void test_attached_html(void **state)
 {
 	static const char text[] =
@@ -179,6 +198,7 @@ int main(void)
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_defects),
 		cmocka_unit_test(test_uuencoded),
+		cmocka_unit_test(test_uuencoded_part),
 		cmocka_unit_test(test_attached_html),
 		cmocka_unit_test(test_every_prefix),
 		cmocka_unit_test(test_many_texts),

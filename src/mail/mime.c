@@ -3,6 +3,8 @@
 #include "mail/content.h"
 #include "mail/param.h"
 
+#include "base/arena.h"
+
 #include <stdlib.h>
 
 /*
@@ -41,7 +43,11 @@ struct scan {
 	bool full;    /* no more parts: the last one goes on to the end */
 	struct level levels[MIME_DEPTH_MAX];
 	uint32_t level_n;
+	struct arena decoded; /* boundaries in an RFC 2231 form */
 };
+
+/* Enough for all that are open in any message that is not made to be hostile. */
+enum { DECODED_MAX = 64 * 1024, BOUNDARY_MAX = 1024 };
 
 static struct level *top(struct scan *s)
 {
@@ -99,13 +105,28 @@ static void push_part(struct scan *s, uint32_t parent, size_t at)
 		(struct level){ .part = s->tree->n - 1, .in_header = true, .header_at = at };
 }
 
+/* boundary*=us-ascii''x, boundary*0=x (RFC 2231): few write that, but readers take it. */
+static struct boundary read_encoded_boundary(struct scan *s, str params)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(BOUNDARY_MAX);
+	if (str_find_nocase(params, STR("boundary*")) < 0 ||
+		!param_decode(&text, params, STR("boundary")))
+		return (struct boundary){ 0 };
+	str trimmed = str_trim(buf_str(&text));
+	char *kept = trimmed.n ? arena_try(&s->decoded, trimmed.n) : NULL;
+	if (!kept)
+		return (struct boundary){ 0 };
+	memcpy(kept, trimmed.p, trimmed.n);
+	return (struct boundary){ .text = str_from(kept, trimmed.n) };
+}
+
 /* The boundary parameter; its text is NULL where there is none, or none that could be used. */
-static struct boundary read_boundary(str params)
+static struct boundary read_boundary(struct scan *s, str params)
 {
 	struct param p;
 	struct boundary b = { 0 };
 	if (!param_find(params, STR("boundary"), &p))
-		return b;
+		return read_encoded_boundary(s, params);
 	str text = str_trim(p.value); /* RFC 2046 §5.1.1: no white space at its end */
 	if (text.n == 0)
 		return b;
@@ -188,7 +209,7 @@ static void begin_body(struct scan *s, size_t at, size_t lines)
 	}
 	part->kind = multipart ? MIME_MULTIPART : MIME_MESSAGE;
 	if (multipart)
-		level->boundary = read_boundary(part->type_params);
+		level->boundary = read_boundary(s, part->type_params);
 	else
 		push_part(s, level->part, at);
 }
@@ -291,7 +312,7 @@ void mime_parse(str message, struct mime_limits limits, struct mime_tree *out)
 	if (!message.p)
 		message = STR_EMPTY;
 	*out = (struct mime_tree){ .message = message };
-	struct scan s = { .tree = out, .limits = limits };
+	struct scan s = { .tree = out, .limits = limits, .decoded = ARENA_INIT(DECODED_MAX) };
 	push_part(&s, MIME_NONE, 0);
 	for (size_t at = 0; at < message.n;) {
 		str rest = str_skip(message, at);
@@ -301,6 +322,7 @@ void mime_parse(str message, struct mime_limits limits, struct mime_tree *out)
 		at += line.n;
 	}
 	close_down_to(&s, 0, (struct end){ message.n, s.lines, message.n, s.lines });
+	arena_done(&s.decoded);
 }
 
 void mime_done(struct mime_tree *t)

@@ -82,6 +82,14 @@ static const struct {
 	{ MIXED("\"a\\\"\\b\"") "--a\"b\n\none\n--a\"b--", "multipart/mixed(text/plain'one')" },
 	{ MIXED("\n a/b=c") "--a/b=c\n\none\n--a/b=c--", "multipart/mixed(text/plain'one')" },
 	{ MIXED("b") "--b\n\n--b--\n--b\n\nepilogue", "multipart/mixed(text/plain'')" },
+	/* Boundaries as RFC 2231 writes parameters; a plain one goes first. */
+	{ "Content-Type: multipart/mixed; boundary*=us-ascii''a%20b\n\n--a b\n\none\n--a b--",
+		"multipart/mixed(text/plain'one')" },
+	{ "Content-Type: multipart/mixed; boundary*1=y; boundary*0=\"x\"\n\n--xy\n\none\n--xy--",
+		"multipart/mixed(text/plain'one')" },
+	{ "Content-Type: multipart/mixed; boundary=a; boundary*=''b\n\n--b\n--a\n\none\n--a--",
+		"multipart/mixed(text/plain'one')" },
+	{ "Content-Type: multipart/mixed; boundary*=\n\n--\n", "multipart/mixed(text/plain'--$')" },
 	/* The same boundary twice; an outer delimiter ends what is inside. */
 	{ MIXED("b") "--b\nContent-Type: multipart/x; "
 		     "boundary=b\n\n--b\n\none\n--b--\n--b\n\ntwo\n--b--",
@@ -248,6 +256,8 @@ static void test_hostile_sizes(void **state)
 	check_hostile("Content-Type: text/plain", ";\n a=b", 100000, 1);
 	check_hostile("Content-Type: (", "(", 1000000, 1);
 	check_hostile(MIXED("b") "--b\n\n", "--\n", 1000000, 2);
+	check_hostile(MIXED("b"), "--b\nContent-Type: multipart/x; boundary*=''cc\n\n--cc\n\nx\n",
+		3000, 6001);
 }
 
 /* 63 open boundaries, and a million lines that could be any of them. */
