@@ -13,12 +13,12 @@ enum { KEEP_OPEN = 32 };
 enum { DELIVERIES_MAX = 500 };
 #define CHANGED_TIMEOUT SECONDS(10)
 
-/* A commit costs as much as a dozen messages in it. Where messages come together, and fewer wait
- * than were just committed, the others are on their way: they get so long to arrive. */
-#define GATHER MILLISECONDS(1)
+/* A commit costs as much as a dozen messages in it. Where messages come together, those that were
+ * just committed are followed by as many that are on their way: they get so long to arrive. */
+#define GATHER MICROSECONDS(400)
 
 /* A process that shows mailboxes hears of changes at once, and then no more often than this. */
-#define TELL_INTERVAL MILLISECONDS(10)
+#define TELL_INTERVAL MILLISECONDS(50)
 
 struct delivery {
 	struct loop *loop;
@@ -49,7 +49,8 @@ struct inbox {
 	struct delivery *owner;
 	uint64_t account;
 	struct pending *first, **last;
-	size_t waiting;
+	size_t waiting, expected;
+	struct event complete; /* as many wait as are expected */
 };
 
 /* ── Telling who shows mailboxes ──────────────────────────────────────────────────────────── */
@@ -222,6 +223,15 @@ static void write_batch(struct task *t, struct inbox *in)
 		account_changed(d, in->account);
 }
 
+/* Until n messages wait, but not for long. */
+static void gather(struct task *t, struct inbox *in, size_t n)
+{
+	in->expected = n;
+	in->complete.set = in->waiting >= n;
+	(void)!event_wait(t, &in->complete, task_deadline(t, GATHER));
+	in->expected = SIZE_MAX;
+}
+
 static void write_inbox(struct task *t, void *arg)
 {
 	struct inbox *in = arg;
@@ -229,8 +239,8 @@ static void write_inbox(struct task *t, void *arg)
 		(void)!task_yield(t); /* what has reached the socket by now comes along */
 		size_t n = MIN(in->waiting, in->owner->max_batch);
 		write_batch(t, in);
-		if (n > 1 && in->waiting < n)
-			(void)!task_sleep(t, GATHER);
+		if (n > 1)
+			gather(t, in, n);
 	}
 	map_remove(&in->owner->inboxes, MAP_KEY(in->account));
 	free(in);
@@ -242,7 +252,7 @@ static int enqueue(struct delivery *d, uint64_t account, struct pending *p)
 	struct inbox *in = map_get(&d->inboxes, MAP_KEY(account));
 	if (!in) {
 		in = xcalloc(1, sizeof *in);
-		*in = (struct inbox){ .owner = d, .account = account };
+		*in = (struct inbox){ .owner = d, .account = account, .expected = SIZE_MAX };
 		in->last = &in->first;
 		int rc = task_start(d->loop, write_inbox, in, NULL);
 		if (rc < 0) {
@@ -254,7 +264,8 @@ static int enqueue(struct delivery *d, uint64_t account, struct pending *p)
 	p->next = NULL;
 	*in->last = p;
 	in->last = &p->next;
-	in->waiting++;
+	if (++in->waiting >= in->expected)
+		event_set(&in->complete);
 	return 0;
 }
 
