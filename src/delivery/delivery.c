@@ -271,16 +271,15 @@ static int enqueue(struct delivery *d, uint64_t account, struct pending *p)
 
 /* ── The calls ────────────────────────────────────────────────────────────────────────────── */
 
-/* prefix: the trace fields, and behind them the message, if that came in the request itself. */
-static struct account_delivery delivery_of(
-	const struct delivery_commit_request *in, str prefix, size_t i)
+static struct account_delivery delivery_of(const struct delivery_commit_request *in, size_t i)
 {
 	return (struct account_delivery){
 		.special_use = in->junk ? SPECIAL_USE_JUNK : SPECIAL_USE_NONE,
 		.name = in->details.v[i],
 		.or_inbox = true,
 		.internaldate = in->received,
-		.prefix = prefix,
+		.prefix = in->trace,
+		.memory = in->content,
 		.fd = in->message,
 		.body_offset = in->offset,
 		.body_size = in->message < 0 ? 0 : in->size,
@@ -325,12 +324,11 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 	size_t n = in->accounts.n;
 	if ((in->message < 0 && in->content.n != in->size) || n == 0 || in->details.n != n)
 		return -EINVAL;
-	str prefix = arena_join(a, in->trace, in->content);
 	struct commit c = { .task = t, .left = n };
 	struct pending *pending = arena_array(a, struct pending, n);
 	for (size_t i = 0; i < n; i++) {
 		pending[i] = (struct pending){
-			.delivery = delivery_of(in, prefix, i), .id = in->id, .commit = &c
+			.delivery = delivery_of(in, i), .id = in->id, .commit = &c
 		};
 		pending[i].result = enqueue(d, in->accounts.v[i], &pending[i]);
 		if (pending[i].result < 0)

@@ -35,7 +35,7 @@ struct batch {
 
 static uint64_t total_size(const struct account_delivery *d)
 {
-	return d->prefix.n + d->body_size;
+	return d->prefix.n + d->memory.n + d->body_size;
 }
 
 static int batch_init(struct batch *b, struct err *err)
@@ -171,15 +171,27 @@ static int read_body(
 	return 0;
 }
 
-/* Puts bytes [at, at + n) of prefix and body together into the buffer. */
+/* What of [at, at + n) lies in a part that begins at `start`. */
+static str overlap(str part, uint64_t start, uint64_t at, size_t n)
+{
+	uint64_t from = at - MIN(at, start), skipped = start - MIN(at, start);
+	if (skipped >= n || from >= part.n)
+		return STR_EMPTY;
+	return str_first(str_skip(part, (size_t)from), n - (size_t)skipped);
+}
+
+/* Puts bytes [at, at + n) of all that is stored into the buffer. */
 static int fill_piece(
 	struct batch *b, const struct account_delivery *d, uint64_t at, size_t n, struct err *err)
 {
-	str prefix = at < d->prefix.n ? str_first(str_skip(d->prefix, (size_t)at), n) : STR_EMPTY;
-	memcpy(b->buffer, prefix.p, prefix.n);
-	if (prefix.n == n)
-		return 0;
-	return read_body(d, at + prefix.n - d->prefix.n, b->buffer + prefix.n, n - prefix.n, err);
+	uint64_t in_file = d->prefix.n + d->memory.n;
+	str first = overlap(d->prefix, 0, at, n);
+	str second = overlap(d->memory, d->prefix.n, at, n);
+	char *p = b->buffer;
+	memcpy(p, first.p, first.n);
+	memcpy(p + first.n, second.p, second.n);
+	size_t done = first.n + second.n;
+	return done == n ? 0 : read_body(d, at + done - in_file, p + done, n - done, err);
 }
 
 static int insert_piece(struct batch *b, uint64_t body, int64_t seq, size_t n, struct err *err)
