@@ -43,7 +43,11 @@ void buf_add(struct buf *b, str s)
 
 void buf_add_char(struct buf *b, char c)
 {
-	buf_add(b, str_from(&c, 1));
+	char *at = b->n < b->cap && !b->overflowed ? b->p + b->n : buf_reserve(b, 1);
+	if (!at)
+		return;
+	*at = c;
+	b->n++;
 }
 
 void buf_add_u64(struct buf *b, uint64_t value)
