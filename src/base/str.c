@@ -59,11 +59,19 @@ ptrdiff_t str_find_last_char(str s, char c)
 	return hit ? hit - s.p : -1;
 }
 
+/* One bit for each value that a byte can have. */
 ptrdiff_t str_find_any(str s, str set)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (str_find_char(set, s.p[i]) >= 0)
+	uint64_t wanted[4] = { 0 };
+	for (size_t i = 0; i < set.n; i++) {
+		unsigned char c = (unsigned char)set.p[i];
+		wanted[c / 64] |= UINT64_C(1) << c % 64;
+	}
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (wanted[c / 64] >> c % 64 & 1)
 			return (ptrdiff_t)i;
+	}
 	return -1;
 }
 

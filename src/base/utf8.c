@@ -2,8 +2,15 @@
 
 bool ascii_only(str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
+	size_t i = 0;
+	for (; i + 32 <= s.n; i += 32) {
+		uint64_t w[4];
+		memcpy(w, s.p + i, sizeof w);
+		if ((w[0] | w[1] | w[2] | w[3]) & 0x8080808080808080u)
+			return false;
+	}
+	for (; i < s.n; i++)
+		if (s.p[i] & 0x80)
 			return false;
 	return true;
 }

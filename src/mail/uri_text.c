@@ -203,6 +203,22 @@ static void take_word(struct finder *f, str raw)
 		find_bare(f, raw, s, flags);
 }
 
+static bool is_ascii_separator(char c)
+{
+	switch (c) {
+	case '<':
+	case '>':
+	case '"':
+	case '`':
+	case '|':
+	case '\f':
+	case '\v':
+		return true;
+	default:
+		return ascii_is_space(c);
+	}
+}
+
 /* The length of the character at the beginning of s where it stands between words, or 0. */
 static size_t separator(str s)
 {
@@ -211,7 +227,7 @@ static size_t separator(str s)
 		"\xe3\x80\x8c", "\xe3\x80\x8d", "\xef\xbc\x8c", "\xe3\x80\x81", "\xef\xbc\x88",
 		"\xef\xbc\x89" };
 	if ((unsigned char)s.p[0] < 0x80)
-		return ascii_is_space(s.p[0]) || str_find_char(STR("<>\"`|\f\v"), s.p[0]) >= 0;
+		return is_ascii_separator(s.p[0]);
 	for (size_t i = 0; i < ARRAY_LEN(wide); i++)
 		if (str_starts(s, str_from_z(wide[i])))
 			return strlen(wide[i]);
