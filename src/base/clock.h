@@ -13,6 +13,7 @@
 #define NSEC_PER_MSEC INT64_C(1000000)
 #define NSEC_PER_SEC INT64_C(1000000000)
 #define SECONDS(n) ((int64_t)(n)*NSEC_PER_SEC)
+#define MICROSECONDS(n) ((int64_t)(n)*1000)
 #define MILLISECONDS(n) ((int64_t)(n)*NSEC_PER_MSEC)
 #define NEVER INT64_MAX
 

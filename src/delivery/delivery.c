@@ -13,12 +13,12 @@ enum { KEEP_OPEN = 32 };
 enum { DELIVERIES_MAX = 500 };
 #define CHANGED_TIMEOUT SECONDS(10)
 
-/* A commit costs as much as a dozen messages in it. Where messages come together, and fewer wait
- * than were just committed, the others are on their way: they get so long to arrive. */
-#define GATHER MILLISECONDS(1)
+/* A commit costs as much as a dozen messages in it. Where messages come together, those that were
+ * just committed are followed by as many that are on their way: they get so long to arrive. */
+#define GATHER MICROSECONDS(400)
 
 /* A process that shows mailboxes hears of changes at once, and then no more often than this. */
-#define TELL_INTERVAL MILLISECONDS(10)
+#define TELL_INTERVAL MILLISECONDS(50)
 
 struct delivery {
 	struct loop *loop;
@@ -50,7 +50,8 @@ struct inbox {
 	struct delivery *owner;
 	uint64_t account;
 	struct pending *first, **last;
-	size_t waiting;
+	size_t waiting, expected;
+	struct event complete; /* as many wait as are expected */
 };
 
 /* ── Telling who shows mailboxes ──────────────────────────────────────────────────────────── */
@@ -226,6 +227,15 @@ static void write_batch(struct task *t, struct inbox *in)
 		account_changed(d, in->account);
 }
 
+/* Until n messages wait, but not for long. */
+static void gather(struct task *t, struct inbox *in, size_t n)
+{
+	in->expected = n;
+	in->complete.set = in->waiting >= n;
+	(void)!event_wait(t, &in->complete, task_deadline(t, GATHER));
+	in->expected = SIZE_MAX;
+}
+
 static void write_inbox(struct task *t, void *arg)
 {
 	struct inbox *in = arg;
@@ -233,8 +243,8 @@ static void write_inbox(struct task *t, void *arg)
 		(void)!task_yield(t); /* what has reached the socket by now comes along */
 		size_t n = MIN(in->waiting, in->owner->max_batch);
 		write_batch(t, in);
-		if (n > 1 && in->waiting < n)
-			(void)!task_sleep(t, GATHER);
+		if (n > 1)
+			gather(t, in, n);
 	}
 	map_remove(&in->owner->inboxes, MAP_KEY(in->account));
 	free(in);
@@ -246,7 +256,7 @@ static int enqueue(struct delivery *d, uint64_t account, struct pending *p)
 	struct inbox *in = map_get(&d->inboxes, MAP_KEY(account));
 	if (!in) {
 		in = xcalloc(1, sizeof *in);
-		*in = (struct inbox){ .owner = d, .account = account };
+		*in = (struct inbox){ .owner = d, .account = account, .expected = SIZE_MAX };
 		in->last = &in->first;
 		int rc = task_start(d->loop, write_inbox, in, NULL);
 		if (rc < 0) {
@@ -258,13 +268,15 @@ static int enqueue(struct delivery *d, uint64_t account, struct pending *p)
 	p->next = NULL;
 	*in->last = p;
 	in->last = &p->next;
-	in->waiting++;
+	if (++in->waiting >= in->expected)
+		event_set(&in->complete);
 	return 0;
 }
 
 /* ── The calls ────────────────────────────────────────────────────────────────────────────── */
 
-/* What stands before the message for each account: the trace fields with its own behind them. */
+/* What stands before the message for each kind of account: the trace fields, with its own behind.
+ */
 static str *heads_of(const struct delivery_commit_request *in, struct arena *a)
 {
 	str *heads = arena_array(a, str, in->own_fields.n + 1);
@@ -273,17 +285,17 @@ static str *heads_of(const struct delivery_commit_request *in, struct arena *a)
 	return heads;
 }
 
-/* prefix: what is the same for all, with the message, if that came in the request itself. */
 static struct account_delivery delivery_of(
-	const struct delivery_commit_request *in, const str *heads, str prefix, size_t i)
+	const struct delivery_commit_request *in, const str *heads, size_t i)
 {
 	return (struct account_delivery){
 		.special_use = in->junk.n && in->junk.v[i] ? SPECIAL_USE_JUNK : SPECIAL_USE_NONE,
 		.name = in->details.v[i],
 		.or_inbox = true,
 		.internaldate = in->received,
-		.head = in->own.n ? heads[in->own.v[i]] : STR_EMPTY,
-		.prefix = prefix,
+		.prefix = in->own.n ? heads[in->own.v[i]] : in->trace,
+		.front = in->front,
+		.memory = in->content,
 		.fd = in->message,
 		.body_offset = in->offset,
 		.body_size = in->message < 0 ? 0 : in->size,
@@ -352,14 +364,12 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 	if ((in->message < 0 && in->content.n != in->size) || n == 0 || in->details.n != n ||
 		(in->junk.n && in->junk.n != n) || !own_is_right(in))
 		return -EINVAL;
-	str body = in->front.n ? arena_join(a, in->front, in->content) : in->content;
-	str prefix = in->own.n ? body : arena_join(a, in->trace, body);
 	const str *heads = heads_of(in, a);
 	struct commit c = { .task = t, .left = n };
 	struct pending *pending = arena_array(a, struct pending, n);
 	for (size_t i = 0; i < n; i++) {
 		pending[i] = (struct pending){
-			.delivery = delivery_of(in, heads, prefix, i), .id = in->id, .commit = &c
+			.delivery = delivery_of(in, heads, i), .id = in->id, .commit = &c
 		};
 		pending[i].result = enqueue(d, in->accounts.v[i], &pending[i]);
 		if (pending[i].result < 0)

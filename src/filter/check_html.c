@@ -151,6 +151,8 @@ static size_t count_in_words(str text)
 	size_t found = 0;
 	uint32_t c, before = 0;
 	bool unseen = false;
+	if (ascii_only(text))
+		return 0;
 	while (text.n) {
 		size_t n = utf8_decode(text, &c);
 		if (n == 0)

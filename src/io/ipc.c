@@ -90,7 +90,9 @@ static void on_reply(void *owner, struct ipc_frame *f)
 		return; /* its caller has given up */
 	int fds[IPC_FDS_MAX];
 	memcpy(fds, f->fds, sizeof fds);
-	struct ipc_reader r = { f->payload, p->arena, f->fds, f->fd_count, false };
+	struct ipc_reader r = {
+		.bytes = f->payload, .arena = p->arena, .fds = f->fds, .fd_count = f->fd_count
+	};
 	int64_t result = ipc_get_i64(&r);
 	if (result == 0 && !r.bad)
 		p->decode(&r, p->out);
@@ -225,7 +227,11 @@ static void serve_request(struct task *t, void *arg)
 	struct request *q = arg;
 	struct server *s = q->server;
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(REQUEST_ARENA);
-	struct ipc_reader r = { str_from(q->payload, q->size), &arena, q->fds, q->fd_count, false };
+	struct ipc_reader r = { .bytes = str_from(q->payload, q->size),
+		.stays = true,
+		.arena = &arena,
+		.fds = q->fds,
+		.fd_count = q->fd_count };
 	struct ipc_writer reply = { .bytes = BUF_INIT(IPC_FRAME_MAX) };
 	int given[IPC_FDS_MAX];
 	memcpy(given, q->fds, sizeof given);

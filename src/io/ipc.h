@@ -20,7 +20,8 @@
  *
  * Calls wait. They return what the callee returned (0 or -errno, values of the callee's choice), or
  * -ENOTCONN where its process is not there; -ECONNRESET where that died meanwhile, -ETIMEDOUT,
- * -ECANCELED, -EMSGSIZE, and in these cases it is not known whether the callee did its work. Strings of a reply live in the arena.
+ * -ECANCELED, -EMSGSIZE, and in these cases it is not known whether the callee did its work.
+ * Strings of a reply live in the arena, those of a request until the callee's function returns.
  *
  * Kinds of fields: u64, i64, bool, str, strs and u64s (arrays), fd. A descriptor in a request stays
  * the caller's; the callee sees a copy that is closed when its function returns. A descriptor in a
@@ -65,6 +66,7 @@ struct ipc_writer {
 /* Sticky: after the first field that is not there, all are zero and `bad` is set. */
 struct ipc_reader {
 	str bytes;
+	bool stays; /* bytes live as long as what is read of them: strings are not copied */
 	struct arena *arena;
 	int *fds; /* those taken are set to -1 here */
 	size_t fd_count;

@@ -95,12 +95,12 @@ static void *take_room(struct ipc_reader *r, size_t n)
 str ipc_get_str(struct ipc_reader *r)
 {
 	size_t n = get_count(r, 1);
-	char *p = take_room(r, n + 1);
-	if (!p)
-		return STR_EMPTY;
-	memcpy(p, r->bytes.p, n);
+	str s = str_first(r->bytes, n);
 	r->bytes = str_skip(r->bytes, n);
-	return str_from(p, n);
+	if (n == 0 || r->stays)
+		return n ? s : STR_EMPTY;
+	char *p = take_room(r, n);
+	return p ? str_from(memcpy(p, s.p, n), n) : STR_EMPTY;
 }
 
 struct ipc_strs ipc_get_strs(struct ipc_reader *r)

@@ -82,7 +82,9 @@ static void request(uint8_t call, str in)
 {
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(3 * IPC_FRAME_MAX);
 	int fds[IPC_FDS_MAX] = { STDERR_FILENO };
-	struct ipc_reader r = { in, &arena, fds, 1, false };
+	struct ipc_reader r = {
+		.bytes = in, .stays = true, .arena = &arena, .fds = fds, .fd_count = 1
+	};
 	struct ipc_writer w = { .bytes = BUF_INIT(IPC_FRAME_MAX) };
 	if (call % 2) {
 		struct sample_join_request m;
@@ -100,7 +102,7 @@ static void reply(uint8_t call, str in)
 {
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(3 * IPC_FRAME_MAX);
 	int fds[IPC_FDS_MAX] = { STDERR_FILENO };
-	struct ipc_reader r = { in, &arena, fds, 1, false };
+	struct ipc_reader r = { .bytes = in, .arena = &arena, .fds = fds, .fd_count = 1 };
 	struct ipc_writer w = { .bytes = BUF_INIT(IPC_FRAME_MAX) };
 	if (call % 2) {
 		struct sample_join_reply m;
@@ -119,7 +121,9 @@ static void dispatch(uint8_t call, str in)
 	struct task *t = task_sync_new(&(struct task_sync_options){ 0 });
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(3 * IPC_FRAME_MAX);
 	int fds[IPC_FDS_MAX] = { STDERR_FILENO };
-	struct ipc_reader r = { in, &arena, fds, 1, false };
+	struct ipc_reader r = {
+		.bytes = in, .stays = true, .arena = &arena, .fds = fds, .fd_count = 1
+	};
 	struct ipc_writer w = { .bytes = BUF_INIT(IPC_FRAME_MAX) };
 	sample_service.calls[call % sample_service.call_count].serve(t, &service, NULL, &r, &w);
 	for (size_t i = 0; i < w.fd_count; i++)

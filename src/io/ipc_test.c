@@ -268,7 +268,7 @@ static void requests_are_bounds_checked(void **state)
 	for (size_t n = 0; n <= w.bytes.n; n++) {
 		struct arena a CLEANUP(arena_done) = ARENA_INIT(65536);
 		struct ipc_writer out CLEANUP(writer_done) = { .bytes = BUF_INIT(4096) };
-		struct ipc_reader r = { str_from(w.bytes.p, n), &a, NULL, 0, false };
+		struct ipc_reader r = { .bytes = str_from(w.bytes.p, n), .arena = &a };
 		assert_int_equal(
 			serve_join(t, &service, NULL, &r, &out), n == w.bytes.n ? 0 : -EBADMSG);
 	}
@@ -276,7 +276,7 @@ static void requests_are_bounds_checked(void **state)
 		w.bytes.p[i] = (char)~w.bytes.p[i];
 		struct arena a CLEANUP(arena_done) = ARENA_INIT(65536);
 		struct ipc_writer out CLEANUP(writer_done) = { .bytes = BUF_INIT(4096) };
-		struct ipc_reader r = { buf_str(&w.bytes), &a, NULL, 0, false };
+		struct ipc_reader r = { .bytes = buf_str(&w.bytes), .arena = &a };
 		int rc = serve_join(t, &service, NULL, &r, &out);
 		assert_true(rc == 0 || rc == -EBADMSG);
 		w.bytes.p[i] = (char)~w.bytes.p[i];

@@ -127,7 +127,7 @@ static int restrict_access(const struct sandbox *s, struct err *err)
 /* Talking over descriptors that it has; memory, threads, time. */
 static const int basic_calls[] = { CALL(accept4), CALL(brk), CALL(clock_getres),
 	CALL(clock_gettime), CALL(clock_nanosleep), CALL(close), CALL(dup), CALL(epoll_create1),
-	CALL(epoll_ctl), CALL(epoll_pwait), CALL(epoll_wait), CALL(eventfd2), CALL(exit),
+	CALL(epoll_ctl), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(epoll_wait), CALL(eventfd2), CALL(exit),
 	CALL(exit_group), CALL(fcntl), CALL(fstat), CALL(futex), CALL(getegid), CALL(geteuid),
 	CALL(getgid), CALL(getpeername), CALL(getpid), CALL(getrandom), CALL(getrlimit),
 	CALL(getrusage), CALL(getsockname), CALL(getsockopt), CALL(gettid), CALL(gettimeofday),

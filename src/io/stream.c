@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 enum {
-	READ_SIZE = 8 * 1024,
+	/* A command or a few. What is larger than this, malloc() keeps no ready pieces of. */
+	READ_SIZE = 1024,
 	READ_SIZE_MAX = 64 * 1024,
 	FLUSH_AT = 32 * 1024,
 	/* put() flushes at FLUSH_AT, so this is passed only by one larger piece, which is then

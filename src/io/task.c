@@ -323,17 +323,29 @@ static void wake_for_deadlines(struct loop *l)
 		trim_waiting(l);
 }
 
-/* How long nothing can happen but what the kernel tells us, in milliseconds; -1: for ever. */
-static int patience(struct loop *l)
+/* How long nothing can happen but what the kernel tells us; NEVER: for ever. */
+static int64_t patience(struct loop *l)
 {
 	if (l->yielded.first)
 		return 0;
 	const struct heap_node *next = heap_least(&l->deadlines);
 	int64_t until = next ? MIN(l->trim_at, next->key) : l->trim_at;
-	if (until == NEVER)
-		return -1;
-	int64_t left = MAX(until - clock_monotonic(), 0);
-	return (int)MIN((left + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC, (int64_t)INT32_MAX);
+	return until == NEVER ? NEVER : MAX(until - clock_monotonic(), INT64_C(0));
+}
+
+/* Whole milliseconds, as epoll_wait() has them, would make a short wait twice as long. It serves
+ * where the kernel, or the container around it, does not know the other call. */
+static int wait_epoll(struct loop *l, struct epoll_event *events, int64_t patience)
+{
+	bool forever = patience == NEVER;
+	struct timespec time = { .tv_sec = patience / NSEC_PER_SEC,
+		.tv_nsec = patience % NSEC_PER_SEC };
+	int n = epoll_pwait2(l->epoll_fd, events, EVENTS_AT_ONCE, forever ? NULL : &time, NULL);
+	if (n >= 0 || errno == EINTR)
+		return n;
+	int64_t ms = patience / NSEC_PER_MSEC + (patience % NSEC_PER_MSEC > 0);
+	return epoll_wait(l->epoll_fd, events, EVENTS_AT_ONCE,
+		forever ? -1 : (int)MIN(ms, (int64_t)INT32_MAX));
 }
 
 static void wake_for_event(const struct epoll_event *event)
@@ -359,7 +371,7 @@ static void wait_for_events(struct loop *l)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
 	bool uv = uv_is_due(l);
-	int n = epoll_wait(l->epoll_fd, events, EVENTS_AT_ONCE, uv ? 0 : patience(l));
+	int n = wait_epoll(l, events, uv ? 0 : patience(l));
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.ptr)
 			wake_for_event(&events[i]);

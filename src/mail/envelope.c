@@ -112,13 +112,28 @@ static bool add_list(struct buf *b, const struct fields *f, enum field which)
 	return false;
 }
 
+/* Once more what stands at [at, at + n). */
+static void add_again(struct buf *b, size_t at, size_t n)
+{
+	char *p = buf_reserve(b, n);
+	if (!p)
+		return;
+	memcpy(p, b->p + at, n);
+	b->n += n;
+}
+
 /* RFC 3501 §7.4.2: Sender and Reply-To are From where they are missing or empty. */
 static void add_lists(struct buf *b, const struct fields *f)
 {
+	size_t from = b->n + 1, from_size = 0;
 	for (enum field which = FROM; which <= BCC; which++) {
 		buf_add_char(b, ' ');
-		bool has_default = which == SENDER || which == REPLY_TO;
-		if (!add_list(b, f, which) && !(has_default && add_list(b, f, FROM)))
+		bool added = add_list(b, f, which);
+		if (which == FROM && added)
+			from_size = b->n - from;
+		if (!added && from_size && (which == SENDER || which == REPLY_TO))
+			add_again(b, from, from_size);
+		else if (!added)
 			buf_add(b, STR("NIL"));
 	}
 }

@@ -14,7 +14,6 @@ enum { RAW_MAX = 4 * SUMMARY_TEXT_MAX };
 
 /* The fields that a summary keeps, all found in one pass. */
 enum field {
-	DATE,
 	SUBJECT,
 	FROM,
 	TO,
@@ -25,8 +24,8 @@ enum field {
 	FIELD_COUNT,
 };
 
-static const char field_names[FIELD_COUNT][12] = { "Date", "Subject", "From", "To", "Cc",
-	"In-Reply-To", "Message-ID", "References" };
+static const char field_names[FIELD_COUNT][12] = { "Subject", "From", "To", "Cc", "In-Reply-To",
+	"Message-ID", "References" };
 
 static void collect(str header, str out[FIELD_COUNT])
 {
@@ -162,13 +161,13 @@ static void summarize(
 	struct arena *a, str message, const struct mime_tree *tree, struct mail_summary *out)
 {
 	struct buf envelope CLEANUP(buf_done) = BUF_INIT(STRUCTURE_ENVELOPE_MAX);
-	str fields[FIELD_COUNT];
+	struct header_field date;
 	*out = (struct mail_summary){ 0 };
 	mail_envelope_format(&envelope, message);
 	ASSERT(!envelope.overflowed);
 	out->envelope = arena_str(a, buf_str(&envelope));
-	collect(message, fields);
-	out->date_valid = date_parse(fields[DATE], &out->date);
+	out->date_valid =
+		header_find(message, STR("Date"), &date) && date_parse(date.value, &out->date);
 	out->body = structure(a, tree, false);
 	out->bodystructure = structure(a, tree, true);
 }

@@ -194,7 +194,7 @@ static void fill_delivery(struct appending *x)
 		.name = x->what->mailbox,
 		.flags = m->flags.system & IMAP_FLAGS_SETTABLE,
 		.internaldate = internaldate,
-		.prefix = x->fd < 0 ? buf_str(&x->memory) : STR_EMPTY,
+		.memory = x->fd < 0 ? buf_str(&x->memory) : STR_EMPTY,
 		.fd = x->fd,
 		.body_size = x->fd < 0 ? 0 : m->size,
 		.summary = { .envelope = x->summary.envelope,

@@ -1,5 +1,7 @@
 #include "proto/smtp_data.h"
 
+#include "base/utf8.h"
+
 /*
  * States are what the last bytes were, for a split can fall anywhere:
  *
@@ -49,26 +51,11 @@ static void note_bare(struct smtp_data *d, struct smtp_bare *bare, uint64_t offs
 	}
 }
 
-static bool has_eight_bit(str s)
-{
-	size_t i = 0;
-	for (; i + 32 <= s.n; i += 32) {
-		uint64_t w[4];
-		memcpy(w, s.p + i, sizeof w);
-		if ((w[0] | w[1] | w[2] | w[3]) & 0x8080808080808080u)
-			return true;
-	}
-	for (; i < s.n; i++)
-		if (s.p[i] & 0x80)
-			return true;
-	return false;
-}
-
 /* Accounts for a span that goes out, the line columns excepted. */
 static str give(struct smtp_data *d, str span)
 {
 	d->bytes += span.n;
-	d->eight_bit = d->eight_bit || has_eight_bit(span);
+	d->eight_bit = d->eight_bit || !ascii_only(span);
 	d->nul = d->nul || memchr(span.p, 0, span.n);
 	return span;
 }

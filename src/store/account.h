@@ -214,10 +214,13 @@ struct account_delivery {
 	struct account_keywords keywords;
 	int64_t internaldate;
 
-	str head, prefix; /* stored before the body: the trace fields */
-	int fd;     /* the body: body_size bytes from body_offset on, read with pread() */
+	/* What is stored, one behind the other. */
+	str prefix; /* the trace fields */
+	str front;  /* of the message, where that is not as it came */
+	str memory; /* the message, where it is in memory */
+	int fd;     /* where not: body_size bytes from body_offset on, read with pread() */
 	uint64_t body_offset;
-	uint64_t body_size;             /* 0: these are all there is, fd is not used */
+	uint64_t body_size;             /* 0: fd is not used */
 	struct account_summary summary; /* of all of it together */
 
 	/* Results. */

@@ -22,12 +22,17 @@ int mailbox_append(struct account *a, uint64_t mailbox, uint64_t modseq, uint32_
 	struct err *err)
 {
 	struct db_statement *st CLEANUP(db_reset_pointer) = NULL;
-	int r = db_query(a->db,
+	int r = db_execute(a->db,
 		"UPDATE mailbox SET uidnext = uidnext + ?3, modseq = ?4, messages = messages + ?5,"
 		" unseen = unseen + ?6, deleted = deleted + ?7, size = size + ?8"
-		" WHERE account = ?1 AND id = ?2 AND noselect = 0 RETURNING uidnext, uidvalidity",
-		&st, err, DB_I64(a->id), DB_I64(mailbox), DB_I64(count), DB_I64(modseq),
+		" WHERE account = ?1 AND id = ?2 AND noselect = 0",
+		err, DB_I64(a->id), DB_I64(mailbox), DB_I64(count), DB_I64(modseq),
 		DB_I64(t->messages), DB_I64(t->unseen), DB_I64(t->deleted), DB_I64(t->size));
+	if (r == 0)
+		r = db_query(a->db,
+			"SELECT uidnext, uidvalidity FROM mailbox"
+			" WHERE account = ?1 AND id = ?2 AND noselect = 0",
+			&st, err, DB_I64(a->id), DB_I64(mailbox));
 	if (r == 0)
 		r = db_step(st, err);
 	if (r == 0)

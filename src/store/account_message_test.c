@@ -57,7 +57,19 @@ static void check_written(struct account *a, uint64_t body, const struct content
 	close(fd);
 }
 
-static void check_bodies(void **state, testing_byte_fn *byte)
+/* A delivery of n bytes of fd, the first of which (at most `in_memory`) are already in *map. */
+static struct account_delivery partly_in_memory(
+	str prefix, int fd, size_t n, size_t in_memory, void **map)
+{
+	*map = n ? mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+	in_memory = MIN(n, in_memory);
+	struct account_delivery d = testing_delivery(prefix, fd, n - in_memory);
+	d.memory = str_from(*map, in_memory);
+	d.body_offset = in_memory;
+	return d;
+}
+
+static void check_bodies(void **state, testing_byte_fn *byte, size_t in_memory)
 {
 	enum { C = ACCOUNT_CHUNK_SIZE };
 	static const size_t sizes[] = { 0, 1, 100, C - 6, C - 5, C - 4, C, 2 * C - 5, 2 * C,
@@ -69,8 +81,11 @@ static void check_bodies(void **state, testing_byte_fn *byte)
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		int fd = testing_spool_of(byte, sizes[i]);
 		size_t n = content.prefix.n + sizes[i];
-		struct account_delivery d = testing_delivery(content.prefix, fd, sizes[i]);
+		void *map;
+		struct account_delivery d =
+			partly_in_memory(content.prefix, fd, sizes[i], in_memory, &map);
 		assert_ok(account_deliver(a, &d, 1, TESTING_NOW, &modseq, &err), &err);
+		munmap(map, sizes[i]);
 		close(fd);
 		assert_ok(account_body_size(a, d.out_body, &size, &err), &err);
 		assert_int_equal(size, n);
@@ -90,12 +105,22 @@ static void check_bodies(void **state, testing_byte_fn *byte)
 
 static void test_bodies(void **state)
 {
-	check_bodies(state, testing_noise);
+	check_bodies(state, testing_noise, 0);
+}
+
+static void test_bodies_in_memory(void **state)
+{
+	check_bodies(state, testing_noise, SIZE_MAX);
+}
+
+static void test_bodies_partly_in_memory(void **state)
+{
+	check_bodies(state, testing_noise, ACCOUNT_CHUNK_SIZE - 20);
 }
 
 static void test_packed_bodies(void **state)
 {
-	check_bodies(state, testing_byte);
+	check_bodies(state, testing_byte, 0);
 }
 
 /* Bodies in a file of version 1 are read as they are, those that come later are packed. */
@@ -496,6 +521,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		store_test(test_bodies),
+		store_test(test_bodies_in_memory),
+		store_test(test_bodies_partly_in_memory),
 		store_test(test_packed_bodies),
 		store_test(test_bodies_of_version_1),
 		store_test(test_damaged_piece),
