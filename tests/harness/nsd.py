@@ -5,7 +5,8 @@
 
 A zone's text is that of a zone file; SOA, NS and $TTL are there already. Zones are signed (NSEC, ECDSA),
 or bogus (signed with another key than the trust anchor), or broken (nsd has no data: SERVFAIL), or none
-of that: insecure. What is in none of the zones is refused, which is a temporary error as well."""
+of that: insecure. What is in none of the zones is refused, which is a temporary error as well; the zone ""
+is the root: nothing is refused then."""
 import os
 import pathlib
 import shutil
@@ -126,7 +127,7 @@ class Nsd:
 
     def _serial(self, zone):
         """Of the SOA record that it has now; None without an answer."""
-        name = b"".join(bytes([len(label)]) + label.encode() for label in zone.split(".")) + b"\0"
+        name = b"".join(bytes([len(label)]) + label.encode() for label in zone.split(".") if label) + b"\0"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(1)
             s.connect(("127.0.0.1", self.port))
@@ -148,7 +149,7 @@ class Nsd:
             f'  zonelistfile: "{d}/list"', f'  xfrdfile: "{d}/xfrd"', '  database: ""',
             "  rrl-ratelimit: 0", "  tcp-count: 500", "remote-control:", "  control-enable: no"]
         for zone in [*self.zones, *self.broken]:
-            lines += ["zone:", f'  name: "{zone}"', f'  zonefile: "{zone}.zone"']
+            lines += ["zone:", f'  name: "{zone or "."}"', f'  zonefile: "{zone}.zone"']
         return "\n".join(lines) + "\n"
 
     def _write(self, zone):
