@@ -13,12 +13,12 @@ class Postfix:
     """Debian's Postfix → Maildir, on loopback, queue and Maildir on the same disk as Postern."""
     name = "Postfix"
 
-    def __init__(self):
+    def __init__(self, **settings):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
         self.home.chmod(0o755)
         self.server = postfix.Postfix(self.home / "postfix", ports.free_port(),
                                       default_process_limit=300,
-                                      smtpd_client_connection_count_limit=0)
+                                      smtpd_client_connection_count_limit=0, **settings)
 
     def start(self):
         self.server.start()
