@@ -447,3 +447,14 @@ void config_unref(const struct config *config)
 	free(owner);
 	arena_done(&arena);
 }
+
+unsigned config_line(const struct config *config, const char *key)
+{
+	config_t tree;
+	config_init(&tree);
+	config_setting_t *found =
+		config_read_string(&tree, config->text.p) ? config_lookup(&tree, key) : NULL;
+	unsigned line = found ? config_setting_source_line(found) : 0;
+	config_destroy(&tree);
+	return line;
+}

@@ -145,6 +145,9 @@ void config_unref(const struct config *config); /* NULL is fine */
 /* The rules for mail to that domain (any case): its own, or NULL: those of the sections hold. */
 const struct config_domain *config_domain_find(const struct config *config, str domain);
 
+/* The line of the file where a key ("arc.key") stands; 0: it does not, and has its default. */
+unsigned config_line(const struct config *config, const char *key);
+
 /* Every key with its documentation and default, as a configuration file. */
 void config_write_sample(struct buf *out);
 

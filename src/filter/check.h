@@ -27,6 +27,7 @@ struct judgement {
 	const struct envelope_result *envelope;
 	struct dkim_verifier *dkim_verifier;
 	struct arc_verifier *arc_verifier;
+	struct arc_sealer *arc_sealer; /* NULL: it is not sealed */
 	struct dkim_outcome dkim;
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
@@ -43,6 +44,9 @@ struct judgement {
 
 	struct findings findings;
 	bool exempt;      /* an allow-listed domain, authenticated: no penalty of SPF and DMARC */
+	str set;          /* the ARC set to be put before it; empty: none */
+	str sealed;       /* "i=2, cv=pass": what that is */
+	str unsealed;     /* why there is none; both empty: nobody seals */
 	bool arc_trusted; /* a trusted forwarder saw DMARC pass */
 	size_t forged;    /* stretches of Authentication-Results in our name */
 	struct auth_span *cuts;
@@ -90,6 +94,12 @@ bool names_contain(const struct config_names *names, str name, str *out_domain);
 
 /* The verdict that follows from findings and policies: into *out action, reply, score, why. */
 void judgement_decide(struct judgement *j, struct verdict *out);
+
+/* Seals a message that is taken: into j->set, sealed, unsealed. May wait. */
+void judgement_seal(struct judgement *j, struct verdict *verdict);
+
+/* Appends our Authentication-Results. */
+void judgement_results(const struct judgement *j, struct buf *text);
 
 /* The fields to put before the message: Authentication-Results, X-Spam-… In the arena. */
 str judgement_fields(const struct judgement *j, const struct verdict *verdict, struct arena *a);

@@ -6,6 +6,7 @@
 
 #include "filter/envelope_cache.h"
 #include "filter/filter_calls.h"
+#include "filter/sealing.h"
 
 typedef void filter_dns_fn(const struct dns *dns, const struct list_access *lists, void *arg);
 
@@ -15,6 +16,7 @@ struct filter {
 	struct dkim_keys *keys;                  /* may be NULL */
 	struct inspector *inspector;             /* NULL: attachments are not looked into */
 	const struct antivirus_calls *antivirus; /* NULL: nothing is scanned */
+	const struct directory_calls *directory; /* NULL: nothing is sealed */
 	/* Calls fn with the DNS, and the lists in it (NULL: none), as one call of task t sees them.
 	 */
 	void (*with_dns)(void *context, struct task *t, filter_dns_fn *fn, void *arg);

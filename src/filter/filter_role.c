@@ -18,23 +18,25 @@ enum { KEYS = 512 };
 #define RESOLVER_TIMEOUT SECONDS(75)
 /* The same for the longest antivirus.timeout. */
 #define ANTIVIRUS_TIMEOUT SECONDS(3 * 120 + 30)
+/* A seal is worth no more. */
+#define DIRECTORY_TIMEOUT SECONDS(5)
 
-/* No files and no network: it parses what strangers send, and what it may ask it asks the resolver
- * and the antivirus.
- */
+/* No files and no network: it parses what strangers send, and what it may ask it asks the resolver,
+ * the antivirus and the directory, which signs. */
 static void sandbox(const struct config *config, struct sandbox *out)
 {
 }
 
 struct filter_process {
 	struct filter filter; /* first: it is what the calls are answered with */
-	struct ipc_client *resolver, *antivirus;
+	struct ipc_client *resolver, *antivirus, *directory;
 	struct lookup_cache *lookups;
 	struct resolver_calls calls; /* over them */
 	struct lists *lists;
 	struct event lists_changed;
 	bool watching;
 	struct antivirus_calls antivirus_calls;
+	struct directory_calls directory_calls;
 };
 
 /* Twice the time that is meant for one half: the message's, where the envelope is done again. */
@@ -97,6 +99,9 @@ static int start(struct role_process *p, struct err *err)
 	f->lists = lists_new(p->log, &f->lists_changed);
 	f->antivirus = ipc_client_new(p->loop, ANTIVIRUS_TIMEOUT);
 	f->antivirus_calls = antivirus_over(f->antivirus);
+	f->directory = ipc_client_new(p->loop, DIRECTORY_TIMEOUT);
+	f->directory_calls = directory_over(f->directory);
+	f->filter.directory = &f->directory_calls;
 	take_over(f, p->config);
 	return 0;
 }
@@ -115,6 +120,8 @@ static int connected(struct role_process *p, str peer, int fd)
 	struct filter_process *f = p->state;
 	if (str_equal(peer, STR("antivirus")))
 		return ipc_client_attach(f->antivirus, fd);
+	if (str_equal(peer, STR("directory")))
+		return ipc_client_attach(f->directory, fd);
 	if (!str_equal(peer, STR("resolver"))) {
 		close(fd);
 		return -EINVAL;

@@ -256,6 +256,10 @@ static void run_report(struct judgement *j)
 	if (failed.n)
 		judgement_find(j, FINDING_DNS_FAILURE, "%.*s", STR_ARG(failed));
 	findings_weigh(&j->findings, failed.n ? 0 : EVIDENCE_NETWORK);
+}
+
+static void run_done(struct judgement *j)
+{
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
 		if (checks[i]->done)
 			checks[i]->done(j);
@@ -271,6 +275,7 @@ static void keep(struct judgement *j, struct arena *a, struct verdict *out)
 	}
 	out->cuts = cuts;
 	out->why = arena_str(a, out->why);
+	out->unsealed = arena_str(a, out->unsealed);
 	out->reply.text = arena_str(a, out->reply.text);
 	const struct rdns_outcome *r = &j->envelope->rdns;
 	out->client_name = r->result == RDNS_PASS ? arena_str(a, r->name) : STR_EMPTY;
@@ -313,10 +318,15 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 	j.dns_failed = timed.failed;
 	run_report(&j);
 	*out = (struct verdict){
-		.action = JUDGE_ACCEPT, .why = STR_EMPTY, .reply = { .text = STR_EMPTY }
+		.action = JUDGE_ACCEPT,
+		.why = STR_EMPTY,
+		.reply = { .text = STR_EMPTY },
+		.unsealed = STR_EMPTY,
 	};
 	judgement_decide(&j, out);
+	judgement_seal(&j, out);
 	keep(&j, a, out);
 	out->record = judgement_record(&j, out, checks, took, ARRAY_LEN(checks), a);
+	run_done(&j);
 	mail_done(&j.mail);
 }
