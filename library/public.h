@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "mail/header.h"
 #include "mailauth/arc.h"
+#include "mailauth/auth.h"
 #include "mailauth/auth_results.h"
 #include "mailauth/dkim.h"
 #include "mailauth/dmarc.h"

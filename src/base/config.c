@@ -447,3 +447,4 @@ void config_unref(const struct config *config)
 	free(owner);
 	arena_done(&arena);
 }
+

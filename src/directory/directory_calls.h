@@ -1,7 +1,7 @@
 /*
- * directory_calls.h: directory_find(), directory_login(), directory_scram_challenge() and
- * directory_scram_verify(), for other roles. All wait. A negative result is a temporary failure,
- * never "unknown user" and never "wrong password".
+ * directory_calls.h: directory_find(), directory_login(), directory_scram_challenge(),
+ * directory_scram_verify() and directory_sign(), for other roles. All wait. A negative result is a
+ * temporary failure, never "unknown user" and never "wrong password".
  */
 #pragma once
 

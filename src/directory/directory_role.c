@@ -1,7 +1,8 @@
 /*
  * directory_role.c: looking up happens on the loop. It is nearly always answered from memory, else
  * from a small file in the page cache, where readers do not wait for writers; handing it to a
- * thread costs ten times as much. Checking passwords goes to threads.
+ * thread costs ten times as much. Checking passwords goes to threads. The private key of ARC comes
+ * from the supervisor, which can read it; it has been looked at there.
  */
 #include "directory/directory_role.h"
 
@@ -12,6 +13,7 @@
 #include "directory/local_list.h"
 #include "directory/login.h"
 #include "directory/password.h"
+#include "mailauth/dkim_key.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +23,12 @@ enum { LANES = 3 };
 
 #define EXPIRE_INTERVAL SECONDS(3600)
 
+/* What signs for ARC. */
+struct directory_seal {
+	const struct config *config;  /* who that is; a reference */
+	struct dkim_private_key *key; /* NULL: nobody */
+};
+
 struct directory_server {
 	struct directory *directory;
 	struct local_lists *lists;
@@ -28,6 +36,7 @@ struct directory_server {
 	struct task_lock lanes[LANES];
 	unsigned next_lane;
 	struct directory_counts counts;
+	struct directory_seal seal;
 };
 
 /* ── Addresses ────────────────────────────────────────────────────────────────────────────── */
@@ -304,12 +313,51 @@ static int scram_verification(struct task *t, void *self,
 	return rc;
 }
 
+/* ── Signing ──────────────────────────────────────────────────────────────────────────────── */
+
+static str seal_domain(const struct config *config)
+{
+	return config->arc.domain.n ? config->arc.domain : config->hostname;
+}
+
+/* On the loop: RSA takes a millisecond, and only accepted mail comes here. */
+static int sign(struct task *t, void *self, const struct directory_sign_request *in,
+	struct arena *a, struct directory_sign_reply *out)
+{
+	struct directory_server *s = self;
+	const struct directory_seal *seal = &s->seal;
+	if (in->hash.n != 0 && in->hash.n != DKIM_HASH_SIZE)
+		return -EINVAL;
+	if (!seal->key || !str_equal_nocase(in->domain, seal_domain(seal->config)) ||
+		!str_equal_nocase(in->selector, seal->config->arc.selector))
+		return 0;
+	struct dkim_signs signs = dkim_private_key_signs(seal->key);
+	struct buf signature CLEANUP(buf_done) = BUF_INIT(DKIM_SIGNATURE_MAX);
+	struct err err;
+	out->ok = in->hash.n == 0 || signs.sign(signs.context, in->hash, &signature, &err);
+	out->algorithm = signs.algorithm;
+	out->signature = arena_str(a, buf_str(&signature));
+	if (!out->ok)
+		log_error(task_log(t), "cannot sign", F_Z("error", err.text));
+	return 0;
+}
+
+void directory_server_seal(struct directory_server *s, const struct config *config, str pem)
+{
+	struct err err;
+	dkim_private_key_free(s->seal.key);
+	config_unref(s->seal.config);
+	s->seal = (struct directory_seal){ .config = config_ref(config),
+		.key = pem.n ? dkim_private_key_parse(pem, &err) : NULL };
+}
+
 const struct directory_ops directory_functions = {
 	.find = find,
 	.listed = listed,
 	.login = login,
 	.scram_challenge = scram_challenge,
 	.scram_verify = scram_verification,
+	.sign = sign,
 };
 
 /* ── The process ──────────────────────────────────────────────────────────────────────────── */
@@ -338,6 +386,8 @@ void directory_server_free(struct directory_server *s)
 		return;
 	local_lists_free(s->lists);
 	directory_close(s->directory);
+	dkim_private_key_free(s->seal.key);
+	config_unref(s->seal.config);
 	password_wipe(&s->secret, sizeof s->secret);
 	free(s);
 }
@@ -385,11 +435,16 @@ static int start(struct role_process *p, struct err *err)
 	struct directory_server *s;
 	int rc = directory_server_new(
 		p->config->data_dir, p->config->directory.detail_separator, &s, err);
-	if (rc == 0)
-		rc = task_start(p->loop, expire_entries, p, NULL);
-	if (rc == 0)
-		p->state = s;
-	return rc;
+	if (rc < 0)
+		return rc;
+	directory_server_seal(s, p->config, p->seal_key);
+	p->state = s;
+	return task_start(p->loop, expire_entries, p, NULL);
+}
+
+static void reconfigured(struct role_process *p)
+{
+	directory_server_seal(p->state, p->config, p->seal_key);
 }
 
 static void stats(struct task *t, struct role_process *p, struct json *j)
@@ -403,6 +458,7 @@ const struct role directory_role = {
 	.sandbox = sandbox,
 	.start = start,
 	.stats = stats,
+	.reconfigured = reconfigured,
 	.service = &directory_service,
 	.ops = &directory_functions,
 };

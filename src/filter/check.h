@@ -27,6 +27,7 @@ struct judgement {
 	const struct envelope_result *envelope;
 	struct dkim_verifier *dkim_verifier;
 	struct arc_verifier *arc_verifier;
+	struct arc_sealer *arc_sealer; /* NULL: it is not sealed */
 	struct dkim_outcome dkim;
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
@@ -57,6 +58,9 @@ struct judgement {
 	struct findings findings;
 	bool may_waive; /* check_allow or check_local has not spoken, and may take penalties back */
 	bool exempt;    /* an allow-listed domain, authenticated: no penalty of SPF and DMARC */
+	str set;        /* the ARC set to be put before it; empty: none */
+	str sealed;     /* "i=2, cv=pass": what that is */
+	str unsealed;   /* why there is none; both empty: nobody seals */
 	bool arc_trusted; /* a trusted forwarder saw DMARC pass */
 	size_t forged;    /* stretches of Authentication-Results in our name */
 	struct auth_span *cuts;
@@ -130,6 +134,12 @@ struct audiences {
 	size_t n;
 	size_t *of; /* of each destination */
 };
+
+/* Seals a message that is taken: into j->set, sealed, unsealed. May wait. */
+void judgement_seal(struct judgement *j, struct verdict *verdict);
+
+/* Appends our Authentication-Results. */
+void judgement_results(const struct judgement *j, struct buf *text);
 
 /* Marks the smallest set of findings whose absence would change the action, as pivotal. Returns
  * what would be done without them; `action` itself where there is no such set. Of one audience. */

@@ -10,6 +10,9 @@ static void begin(struct judgement *j)
 	j->arc_verifier =
 		arc_verifier_new_beside(j->dkim_verifier, j->header, j->message->received);
 	arc_verifier_use_keys(j->arc_verifier, j->message->keys);
+	if (j->message->seal)
+		j->arc_sealer =
+			arc_sealer_new_beside(j->dkim_verifier, j->header, j->message->seal);
 }
 
 static void end(struct judgement *j)
@@ -34,6 +37,7 @@ static void report(struct judgement *j)
 static void done(struct judgement *j)
 {
 	arc_verifier_free(j->arc_verifier);
+	arc_sealer_free(j->arc_sealer);
 }
 
 const struct check check_arc = { .name = "arc",

@@ -2,16 +2,17 @@
  * fields.c: what the verdict says in the message's header: Authentication-Results (RFC 8601), and
  * X-Spam-Flag, X-Spam-Score and X-Spam-Status in SpamAssassin's form, which the rules of mail
  * programs and Sieve scripts look for; and X-Virus-Status of what is infected or was not scanned.
+ * The ARC set, where there is one, stands above them.
  */
 #include "filter/check.h"
 #include "mailauth/auth_results.h"
 
-enum { FIELDS_MAX = 256 * 1024, LINE_MAX_LENGTH = 76 };
+enum { FIELDS_MAX = 768 * 1024, LINE_MAX_LENGTH = 76 };
 
-static void add_results(const struct judgement *j, struct buf *text)
+static struct auth_results results_of(const struct judgement *j)
 {
 	const struct envelope_result *e = j->envelope;
-	struct auth_results results = {
+	return (struct auth_results){
 		.authserv_id = j->auth->authserv_id.n ? j->auth->authserv_id : j->config->hostname,
 		.client = j->facts->client,
 		.helo = j->facts->helo,
@@ -24,7 +25,18 @@ static void add_results(const struct judgement *j, struct buf *text)
 		.arc = j->has_arc ? &j->arc : NULL,
 		.dmarc = j->has_dmarc ? &j->dmarc : NULL,
 	};
+}
+
+void judgement_results(const struct judgement *j, struct buf *text)
+{
+	struct auth_results results = results_of(j);
 	auth_results_format(&results, text);
+}
+
+static void add_received_spf(const struct judgement *j, struct buf *text)
+{
+	const struct envelope_result *e = j->envelope;
+	struct auth_results results = results_of(j);
 	if (j->auth->received_spf && !e->no_client)
 		received_spf_format(&results, text);
 }
@@ -90,7 +102,9 @@ str judgement_spam_fields(const struct judgement *j, const struct verdict *verdi
 str judgement_fields(const struct judgement *j, struct arena *a)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(FIELDS_MAX);
-	add_results(j, &text);
+	buf_add(&text, j->set);
+	judgement_results(j, &text);
+	add_received_spf(j, &text);
 	add_virus(j, &text);
 	ASSERT(!text.overflowed);
 	return arena_str(a, buf_str(&text));

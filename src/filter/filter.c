@@ -206,6 +206,7 @@ static int judge(struct task *t, void *self, const struct filter_judge_request *
 		.received = in->received,
 		.keys = f->keys,
 		.inspector = f->inspector,
+		.unsealed = STR_EMPTY,
 	};
 	struct scan_asker asker = { .t = t,
 		.calls = f->antivirus,
@@ -227,14 +228,22 @@ static int judge(struct task *t, void *self, const struct filter_judge_request *
 	f->counts.failed += rc < 0;
 	if (rc < 0)
 		return rc;
+	const struct config *config = config_ref(f->config);
+	struct sealing sealing;
+	if (f->directory &&
+		sealing_init(&sealing, t, f->directory, config, in->received, &message.unsealed))
+		message.seal = &sealing.how;
 	struct judge_job job = { .task = t,
-		.config = config_ref(f->config),
+		.config = config,
 		.message = &message,
 		.entry = envelope_cache_take(f->envelopes, in->id, task_now(t)),
 		.arena = a };
 	f->with_dns(f->context, t, run_judge, &job);
 	count(f, job.verdict.action, clock_monotonic() - started);
 	fill_reply(&job.verdict, message.facts.destination_count, a, out);
+	if (job.verdict.unsealed.n)
+		log_warning(task_log(t), "a message is not sealed", F_STR("id", in->id),
+			F_STR("reason", job.verdict.unsealed));
 	unmap_message(in, message.content);
 	envelope_entry_free(job.entry);
 	config_unref(job.config);

@@ -9,6 +9,7 @@
 #include "filter/counts.h"
 #include "filter/envelope_cache.h"
 #include "filter/filter_calls.h"
+#include "filter/sealing.h"
 
 typedef void filter_dns_fn(const struct dns *dns, const struct list_access *lists, void *arg);
 
@@ -18,7 +19,7 @@ struct filter {
 	struct dkim_keys *keys;                  /* may be NULL */
 	struct inspector *inspector;             /* NULL: attachments are not looked into */
 	const struct antivirus_calls *antivirus; /* NULL: nothing is scanned */
-	const struct directory_calls *directory; /* NULL: there are no lists of our own */
+	const struct directory_calls *directory; /* NULL: no lists of our own, nothing is sealed */
 	/* Calls fn with the DNS, and the lists in it (NULL: none), as one call of task t sees them.
 	 */
 	void (*with_dns)(void *context, struct task *t, filter_dns_fn *fn, void *arg);

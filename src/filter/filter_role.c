@@ -21,9 +21,8 @@ enum { KEYS = 512 };
 /* The same for the longest antivirus.timeout. */
 #define ANTIVIRUS_TIMEOUT SECONDS(3 * 120 + 30)
 
-/* No files and no network: it parses what strangers send, and what it may ask it asks the resolver
- * and the antivirus, and the directory what stands in its lists.
- */
+/* No files and no network: it parses what strangers send, and what it may ask it asks the resolver,
+ * the antivirus and the directory, which has our own lists and signs. */
 static void sandbox(const struct config *config, struct sandbox *out)
 {
 }

@@ -282,6 +282,10 @@ static void run_checks(struct judgement *j, const struct timed_dns *timed, struc
 	if (failed.n)
 		judgement_find(j, FINDING_DNS_FAILURE, "%.*s", STR_ARG(failed));
 	findings_weigh(&j->findings, failed.n ? 0 : EVIDENCE_NETWORK);
+}
+
+static void run_done(struct judgement *j)
+{
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
 		if (checks[i]->done)
 			checks[i]->done(j);
@@ -297,6 +301,7 @@ static void keep(struct judgement *j, str spam_fields, struct arena *a, struct v
 	}
 	out->cuts = cuts;
 	out->why = arena_str(a, out->why);
+	out->unsealed = arena_str(a, out->unsealed);
 	out->reply.text = arena_str(a, out->reply.text);
 	const struct rdns_outcome *r = &j->envelope->rdns;
 	out->client_name = r->result == RDNS_PASS ? arena_str(a, r->name) : STR_EMPTY;
@@ -339,7 +344,9 @@ void judge_message(struct task *t, const struct config *config, const struct dns
 	run_checks(&j, &timed, runs);
 	struct audiences audiences;
 	judgement_decide_all(&j, a, &audiences, out);
+	judgement_seal(&j, out);
 	keep(&j, audiences.list[0].fields, a, out);
 	out->record = judgement_record(&j, out, &audiences, runs, ARRAY_LEN(runs), a);
+	run_done(&j);
 	mail_done(&j.mail);
 }

@@ -16,6 +16,7 @@
 #include "filter/finding.h"
 #include "filter/lists.h"
 #include "mailauth/auth_results.h"
+#include "mailauth/dkim_sign.h"
 
 struct task;
 struct inspector;
@@ -71,6 +72,8 @@ struct judge_message {
 	const struct list_access *lists; /* NULL: none is asked */
 	struct inspector *inspector;     /* NULL: attachments are judged by their names alone */
 	const struct scanner *scanner;   /* NULL: it is not scanned for viruses */
+	const struct dkim_signing *seal; /* who seals it where it is taken; NULL: nobody */
+	str unsealed;                    /* why nobody does, although somebody should; else empty */
 };
 
 enum judge_action { JUDGE_ACCEPT, JUDGE_JUNK, JUDGE_REJECT, JUDGE_TEMPFAIL };
@@ -94,7 +97,8 @@ struct verdict {
 	str fields;                   /* to put before the message */
 	const struct auth_span *cuts; /* of the message's header, in order */
 	size_t cut_count;
-	str record; /* JSON */
+	str unsealed; /* why it was not sealed, where it should have been; else empty */
+	str record;   /* JSON */
 	/* Where it is not the same for all: what becomes of it for each destination, and which of
 	 * these fields belong before it there; else there are none. A message that is refused is
 	 * refused for all. */

@@ -9,7 +9,9 @@
 
 #include "filter/check.h"
 #include "filter/judge_testing.h"
+#include "mailauth/dkim_sign_testing.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -869,6 +871,107 @@ static void a_large_message_lets_others_run(void **state)
 	free(body);
 }
 
+/* ── Sealing ──────────────────────────────────────────────────────────────────────────────── */
+
+/* The chain of what is kept: the fields, then the message. */
+static enum arc_result chain_of(struct testing_judgement *j, str records, unsigned *out_sets)
+{
+	struct dns_table t;
+	struct arc_outcome out;
+	dns_table_init(&t, records);
+	str kept = arena_join(&j->arena, j->verdict.fields, j->message.content);
+	str header = str_first(kept, header_length(kept));
+	struct arc_verifier *v = arc_verifier_new(header, TESTING_WALL);
+	arc_verifier_feed(v, str_skip(kept, header.n));
+	arc_verifier_finish(v, &t.dns, &j->arena, &out);
+	arc_verifier_free(v);
+	*out_sets = (unsigned)out.n;
+	return out.result;
+}
+
+static void what_is_taken_is_sealed(void **state)
+{
+	struct buf records CLEANUP(buf_done) = BUF_INIT(4096);
+	struct dkim_private_key *key = testing_key(0);
+	testing_record(key, "here.test", "", &records);
+	struct dkim_signing how = { .domain = STR("here.test"),
+		.selector = STR("sel"),
+		.key = dkim_private_key_signs(key),
+		.time = TESTING_WALL };
+	const struct testing_case c = { .message = SIGNED, .dns = SIGNED_KEY };
+	for (int sealed = 0; sealed < 2; sealed++) {
+		struct testing_judgement j;
+		unsigned sets;
+		testing_judge_init(&j, &c);
+		j.message.seal = sealed ? &how : NULL;
+		testing_judge_run(&j);
+		assert_int_equal(j.verdict.action, JUDGE_ACCEPT);
+		assert_int_equal(
+			chain_of(&j, buf_str(&records), &sets), sealed ? ARC_PASS : ARC_NONE);
+		assert_int_equal(sets, sealed);
+		assert_int_equal(str_find(j.verdict.record, STR("\"sealed\":\"i=1, cv=none, by "
+								"here.test, selector sel\"")) > 0,
+			sealed);
+		assert_int_equal(j.verdict.unsealed.n, 0);
+		testing_judge_done(&j);
+	}
+	dkim_private_key_free(key);
+}
+
+static bool no_signature(void *context, str hash, struct buf *out, struct err *err)
+{
+	*(int *)context += 1;
+	(void)err_set(err, EIO, "nobody has the key");
+	return false;
+}
+
+static void what_cannot_be_sealed_is_taken(void **state)
+{
+	static const struct {
+		const char *config, *message, *why;
+		int asked;
+		bool told; /* in the log too */
+	} sealings[] = {
+		{ "", SIGNED, "nobody has the key", 1, true },
+		/* Whoever saw it before has said that it is broken. */
+		{ "",
+			"ARC-Seal: i=1; a=rsa-sha256; cv=fail; d=a.test; s=s; b=AAAA\r\n"
+			"ARC-Message-Signature: i=1; a=rsa-sha256; b=AAAA\r\n"
+			"ARC-Authentication-Results: i=1; a.test; arc=fail\r\n" SIGNED,
+			"the chain has failed before", 0, false },
+		{ "", "ARC-Seal: i=50; a=rsa-sha256; cv=pass; d=a.test; s=s; b=AAAA\r\n" SIGNED,
+			"the chain is full", 0, false },
+		/* Refused: nobody asks. */
+		{ "filter: { findings = ( { name = \"DKIM_VALID\"; mode = \"reject\"; } ); };",
+			SIGNED, "", 0, false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(sealings); i++) {
+		int asked = 0;
+		struct dkim_signing how = { .domain = STR("here.test"),
+			.selector = STR("sel"),
+			.key = { .sign = no_signature, .context = &asked },
+			.time = TESTING_WALL };
+		const struct testing_case c = { .message = sealings[i].message,
+			.dns = SIGNED_KEY,
+			.config = sealings[i].config };
+		struct testing_judgement j;
+		struct buf wanted CLEANUP(buf_done) = BUF_INIT(200);
+		testing_judge_init(&j, &c);
+		j.message.seal = &how;
+		testing_judge_run(&j);
+		bool taken = j.verdict.action == JUDGE_ACCEPT || j.verdict.action == JUDGE_JUNK;
+		assert_int_equal(taken, *sealings[i].why != 0);
+		assert_int_equal(asked, sealings[i].asked);
+		assert_true(str_find(j.verdict.fields, STR("ARC-Seal:")) < 0);
+		buf_printf(&wanted, "\"not_sealed\":\"%s\"", sealings[i].why);
+		assert_int_equal(
+			str_find(j.verdict.record, buf_str(&wanted)) > 0, *sealings[i].why != 0);
+		assert_true(str_equal(
+			j.verdict.unsealed, str_from_z(sealings[i].told ? sealings[i].why : "")));
+		testing_judge_done(&j);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -888,6 +991,8 @@ int main(void)
 		cmocka_unit_test(a_forgery_too_far_behind_is_refused),
 		cmocka_unit_test(the_time_for_the_dns_is_bounded),
 		cmocka_unit_test(a_large_message_lets_others_run),
+		cmocka_unit_test(what_is_taken_is_sealed),
+		cmocka_unit_test(what_cannot_be_sealed_is_taken),
 		/* What the others have seen. */
 		cmocka_unit_test(every_finding_of_authentication_is_tested),
 	};

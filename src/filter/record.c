@@ -120,8 +120,9 @@ static void put_dkim(const struct dkim_outcome *d, struct json *j)
 	json_end(j);
 }
 
-static void put_arc(const struct arc_outcome *arc, struct json *j)
+static void put_arc(const struct judgement *judgement, struct json *j)
 {
+	const struct arc_outcome *arc = &judgement->arc;
 	json_object(j, "arc");
 	json_str(j, "result", str_from_z(arc_result_name(arc->result)));
 	if (arc->reason.n)
@@ -130,6 +131,10 @@ static void put_arc(const struct arc_outcome *arc, struct json *j)
 	for (size_t i = 0; i < MIN(arc->n, (size_t)ARC_LISTED_MAX); i++)
 		json_str_max(j, NULL, arc->sets[i].domain, SHORT_MAX);
 	json_end(j);
+	if (judgement->sealed.n)
+		json_str_max(j, "sealed", judgement->sealed, TEXT_MAX);
+	if (judgement->unsealed.n)
+		json_str_max(j, "not_sealed", judgement->unsealed, TEXT_MAX);
 	json_end(j);
 }
 
@@ -162,7 +167,7 @@ static void put_auth(const struct judgement *j, struct json *out)
 	if (j->has_dkim)
 		put_dkim(&j->dkim, out);
 	if (j->has_arc)
-		put_arc(&j->arc, out);
+		put_arc(j, out);
 	if (j->has_dmarc)
 		put_dmarc(&j->dmarc, out);
 	json_end(out);

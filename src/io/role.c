@@ -208,7 +208,9 @@ struct configuring {
 static void run_take_over(void *arg)
 {
 	struct configuring *c = arg;
+	c->process->seal_key = c->in->seal_key;
 	c->rc = take_over(c->process, c->in, &c->err);
+	c->process->seal_key = STR_EMPTY;
 }
 
 static int configure(struct task *t, void *self, const struct role_configure_request *in,

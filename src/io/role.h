@@ -66,6 +66,7 @@ struct role_process {
 	const struct config *config;
 	struct tls_context *tls; /* NULL: no usable certificate */
 	struct census *census;
+	str seal_key; /* in PEM; only during start and reconfigured, and in the directory alone */
 	unsigned index;
 	bool draining;
 	void *state; /* the role's own */

@@ -7,7 +7,13 @@
 
 enum { ARC_SETS_MAX = 50 };
 
-enum arc_result { ARC_NONE, ARC_PASS, ARC_FAIL, ARC_TEMPERROR };
+/* The first three are those of RFC 8617 §4.4. */
+enum arc_result {
+	ARC_NONE, /* no field of ARC */
+	ARC_PASS, /* all seals hold, and the last message signature */
+	ARC_FAIL,
+	ARC_TEMPERROR, /* the DNS did not answer for a key */
+};
 
 struct arc_set {
 	unsigned instance;

@@ -13,24 +13,40 @@ struct arc_sealer {
 	struct dkim_signing how;
 	struct dkim_header *header; /* owned */
 	struct arc_verifier *chain; /* owned: the sets that came */
-	struct dkim_body *body;     /* owned */
+	struct dkim_body *body;
+	bool own_body;
 	int body_number;
 };
 
-struct arc_sealer *arc_sealer_new(str header, const struct dkim_signing *how)
+static struct arc_sealer *sealer_new(
+	str header, const struct dkim_signing *how, struct dkim_body *shared)
 {
 	struct arc_sealer *s = xcalloc(1, sizeof *s);
 	s->how = *how;
 	s->header = dkim_header_new(header);
 	s->chain = arc_verifier_new(header, how->time);
-	s->body = dkim_body_new();
+	s->own_body = !shared;
+	s->body = shared ? shared : dkim_body_new();
 	s->body_number = dkim_body_want(
 		s->body, how->simple_body ? DKIM_SIMPLE : DKIM_RELAXED, DKIM_BODY_WHOLE);
+	ASSERT(s->body_number >= 0);
 	return s;
+}
+
+struct arc_sealer *arc_sealer_new(str header, const struct dkim_signing *how)
+{
+	return sealer_new(header, how, NULL);
+}
+
+struct arc_sealer *arc_sealer_new_beside(
+	struct dkim_verifier *v, str header, const struct dkim_signing *how)
+{
+	return sealer_new(header, how, dkim_verifier_body(v));
 }
 
 void arc_sealer_feed(struct arc_sealer *s, str body)
 {
+	ASSERT(s->own_body);
 	dkim_body_feed(s->body, body);
 }
 
@@ -49,20 +65,36 @@ static bool results_valid(str results)
 	return results.n > 0;
 }
 
+/* NULL: nothing speaks against it. */
+static const char *against(const struct arc_sealer *s, const struct arc_outcome *chain)
+{
+	if (arc_instances(s->chain) >= ARC_SETS_MAX)
+		return "the chain is full";
+	if (chain->result == ARC_TEMPERROR)
+		return "the chain could not be evaluated";
+	if (chain->n && str_equal(chain->sets[chain->n - 1].cv, STR("fail")))
+		return "the chain has failed before";
+	if (chain->result != ARC_FAIL &&
+		(!arc_well_formed(s->chain) || chain->n != arc_instances(s->chain)))
+		return "this is the outcome of another chain";
+	return NULL;
+}
+
+unsigned arc_sealer_instance(const struct arc_sealer *s)
+{
+	return arc_instances(s->chain) + 1;
+}
+
+bool arc_sealer_may(const struct arc_sealer *s, const struct arc_outcome *chain)
+{
+	return !against(s, chain);
+}
+
 static bool may_seal(
 	const struct arc_sealer *s, const struct arc_outcome *chain, str results, struct err *err)
 {
-	const char *wrong = NULL;
-	if (arc_instances(s->chain) >= ARC_SETS_MAX)
-		wrong = "the chain is full";
-	else if (chain->result == ARC_TEMPERROR)
-		wrong = "the chain could not be evaluated";
-	else if (chain->n && str_equal(chain->sets[chain->n - 1].cv, STR("fail")))
-		wrong = "the chain has failed before";
-	else if (chain->result != ARC_FAIL &&
-		 (!arc_well_formed(s->chain) || chain->n != arc_instances(s->chain)))
-		wrong = "this is the outcome of another chain";
-	else if (!results_valid(results))
+	const char *wrong = against(s, chain);
+	if (!wrong && !results_valid(results))
 		wrong = "malformed results";
 	if (wrong)
 		(void)err_set(err, EINVAL, "%s", wrong);
@@ -152,7 +184,7 @@ bool arc_sealer_finish(struct arc_sealer *s, const struct arc_outcome *chain, st
 	struct buf number CLEANUP(buf_done) = BUF_INIT(16);
 	struct buf aar CLEANUP(buf_done) = BUF_INIT(SET_MAX);
 	struct buf message CLEANUP(buf_done) = BUF_INIT(SET_MAX);
-	buf_add_u64(&number, arc_instances(s->chain) + 1);
+	buf_add_u64(&number, arc_sealer_instance(s));
 	buf_add(&aar, STR("ARC-Authentication-Results: i="));
 	buf_add(&aar, buf_str(&number));
 	buf_add(&aar, STR("; "));
@@ -176,6 +208,7 @@ void arc_sealer_free(struct arc_sealer *s)
 		return;
 	dkim_header_free(s->header);
 	arc_verifier_free(s->chain);
-	dkim_body_free(s->body);
+	if (s->own_body)
+		dkim_body_free(s->body);
 	free(s);
 }

@@ -3,6 +3,8 @@
  * message, in memory that does not depend on its size.
  *
  *     dkim_verifier_new(header) ─▶ dkim_verifier_feed(body)… ─▶ dkim_verifier_finish(dns)
+ *
+ * Who has the whole message, and wants SPF, ARC and DMARC as well: auth.h.
  */
 #pragma once
 
@@ -18,13 +20,13 @@ enum {
 
 /* RFC 8601 §2.7.1. */
 enum dkim_result {
-	DKIM_NONE,
-	DKIM_PASS,
-	DKIM_FAIL,
-	DKIM_POLICY, /* valid, and not acceptable: the key is too weak */
-	DKIM_NEUTRAL,
-	DKIM_TEMPERROR,
-	DKIM_PERMERROR,
+	DKIM_NONE,      /* what is said of a message without a signature; none has it */
+	DKIM_PASS,      /* the domain in d= has signed this, as it is here */
+	DKIM_FAIL,      /* what was signed has changed; or not now: x= is over, t= to come */
+	DKIM_POLICY,    /* valid, and not acceptable: the key is too weak */
+	DKIM_NEUTRAL,   /* never given: what cannot be read is a permerror */
+	DKIM_TEMPERROR, /* the DNS did not answer for the key */
+	DKIM_PERMERROR, /* the signature is malformed, or there is no key that could fit */
 };
 
 struct dkim_signature {

@@ -7,8 +7,7 @@
 /* Of the fields that are signed: most have room without growing. */
 enum { USUAL_SIZE = 2048 };
 
-/* Labels of letters, digits, "-" and "_". */
-static bool domain_valid(str s)
+bool dkim_name_valid(str s)
 {
 	size_t label = 0;
 	for (size_t i = 0; i < s.n; i++) {
@@ -127,9 +126,9 @@ static const char *parse_common(struct dkim_field *f, const struct dkim_tags *ta
 		return f->algorithm.n ? "unknown a=" : "no a=";
 	if (str_trim(f->b).n == 0)
 		return "no b=";
-	if (!domain_valid(f->domain))
+	if (!dkim_name_valid(f->domain))
 		return f->domain.n ? "d= is not a domain" : "no d=";
-	if (!domain_valid(f->selector))
+	if (!dkim_name_valid(f->selector))
 		return f->selector.n ? "s= is not a selector" : "no s=";
 	if (!get_time(tags, STR("t"), &f->timestamp))
 		return "t= is not a time";

@@ -22,6 +22,10 @@
 
 enum { DKIM_SIGN_OCCURRENCES_MAX = 64 }; /* of one field */
 
+/* Whether it can be a domain or a selector in a signature: labels of letters, digits, "-" and "_".
+ */
+bool dkim_name_valid(str s);
+
 enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
 
 /* Who signs: a private key, or whoever keeps it. */
@@ -73,6 +77,10 @@ struct arc_sealer;
 /* The same for ARC: how->identity and how->expiration are not used, fields that are oversigned are
  * those of how->oversign only. */
 struct arc_sealer *arc_sealer_new(str header, const struct dkim_signing *how) MUST_USE;
+/* As arc_verifier_new_beside(): the verifier does the pass over the body, and must live until
+ * arc_sealer_finish(). */
+struct arc_sealer *arc_sealer_new_beside(
+	struct dkim_verifier *v, str header, const struct dkim_signing *how) MUST_USE;
 void arc_sealer_feed(struct arc_sealer *s, str body);
 /* Appends ARC-Seal, ARC-Message-Signature and ARC-Authentication-Results, which go above the
  * header. chain: what was found about the chain that came. results: "authserv-id; spf=pass …" in
@@ -81,3 +89,7 @@ void arc_sealer_feed(struct arc_sealer *s, str body);
 bool arc_sealer_finish(struct arc_sealer *s, const struct arc_outcome *chain, str results,
 	struct buf *out, struct err *err) MUST_USE;
 void arc_sealer_free(struct arc_sealer *s);
+/* The instance of the set that it makes. */
+unsigned arc_sealer_instance(const struct arc_sealer *s);
+/* Whether the chain is one to be continued. */
+bool arc_sealer_may(const struct arc_sealer *s, const struct arc_outcome *chain);

@@ -8,6 +8,7 @@
 #include "main/lint.h"
 #include "main/main.h"
 #include "store/directory_store.h"
+#include "supervisor/seal_key.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -221,12 +222,25 @@ static void check_rules(struct check *c)
 		check_counts(c);
 }
 
+static void check_seal_key(struct check *c)
+{
+	struct buf pem;
+	struct err err;
+	if (seal_key_load(c->config, &pem, &err) < 0)
+		add_finding(c, true, str_from_z(err.text));
+	else if (pem.n && seal_key_is_open(c->config))
+		finding(c, false, "arc.key: %s can be read by others: chmod 600 %s",
+			c->config->arc.key.p, c->config->arc.key.p);
+	pem_wipe(&pem);
+}
+
 static void check_all(struct check *c)
 {
 	check_directories(c);
 	if (!c->errors)
 		check_store(c);
 	check_certificate(c);
+	check_seal_key(c);
 	check_exposure(c);
 	check_rules(c);
 	check_endpoints(c, "smtp.listen", &c->config->smtp.listen);

@@ -30,6 +30,8 @@ static const struct verb verbs[] = {
 	{ "auth", "what SPF, DKIM, ARC and DMARC say about a message", main_auth },
 	{ "scan", "judge messages in files, directories, mboxes, as the server would", main_scan },
 	{ "dns", "ask the DNS as the server would: lookup", main_dns },
+	{ "dkim-key", "make the key that seals mail, and print its record for the DNS",
+		main_dkim_key },
 	{ "verify", "check that everything stored is whole", main_verify },
 	{ "why", "tell what was decided about a message, and why", main_why },
 	{ "stats", "show how the server does, and how often each finding is made", main_stats },

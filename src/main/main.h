@@ -12,6 +12,7 @@ int main_block(int argc, char **argv);
 int main_scan(int argc, char **argv);
 int main_auth(int argc, char **argv);
 int main_check(int argc, char **argv);
+int main_dkim_key(int argc, char **argv);
 int main_dns(int argc, char **argv);
 int main_domain(int argc, char **argv);
 int main_init(int argc, char **argv);

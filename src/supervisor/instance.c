@@ -192,6 +192,7 @@ int instance_configure(struct task *t, struct instance *in, struct err *err)
 		.directory = s->config->base_dir,
 		.certificate = buf_str(&s->certificate),
 		.key = buf_str(&s->key),
+		.seal_key = strcmp(in->role, "directory") == 0 ? buf_str(&s->seal_key) : STR_EMPTY,
 		.journal = s->sink.priorities,
 		.drop = user.drop,
 		.uid = user.uid,

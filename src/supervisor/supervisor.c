@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 enum {
-	PEM_MAX = 256 * 1024,
 	PORT_TRIES = 100, /* 5 s */
 };
 
@@ -23,33 +22,14 @@ enum {
 
 /* ── Certificate and key ──────────────────────────────────────────────────────────────────── */
 
-static int read_file(str path, struct buf *out, struct err *err)
-{
-	int fd CLEANUP(close_fd) = open(path.p, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, errno, "%s", path.p);
-	for (;;) {
-		char *at = buf_reserve(out, 4096);
-		if (!at)
-			return err_set(
-				err, EFBIG, "%s: too large for a certificate or key", path.p);
-		ssize_t n = read(fd, at, 4096);
-		if (n < 0)
-			return err_errno(err, errno, "%s", path.p);
-		if (n == 0)
-			return 0;
-		out->n += (size_t)n;
-	}
-}
-
 /* Without a certificate there is no TLS: that is an error only where a port is for TLS alone. */
 static int load_certificate(
 	const struct config *config, struct buf *certificate, struct buf *key, struct err *err)
 {
 	*certificate = *key = BUF_INIT(PEM_MAX);
-	int rc = read_file(config->tls.certificate, certificate, err);
+	int rc = pem_read(config->tls.certificate, certificate, err);
 	if (rc == 0)
-		rc = read_file(config->tls.key, key, err);
+		rc = pem_read(config->tls.key, key, err);
 	if (rc == -ENOENT && config->imap.listen_tls.n == 0) {
 		buf_clear(certificate);
 		buf_clear(key);
@@ -58,11 +38,14 @@ static int load_certificate(
 	return rc;
 }
 
-static void wipe(struct buf *b)
+static int load_seal_key(
+	const struct supervisor *s, const struct config *config, struct buf *out, struct err *err)
 {
-	if (b->p)
-		explicit_bzero(b->p, b->cap);
-	buf_done(b);
+	int rc = seal_key_load(config, out, err);
+	if (rc == 0 && out->n && seal_key_is_open(config))
+		log_warning(&s->log, "arc.key can be read by others: chmod 600",
+			F_Z("file", config->arc.key.p));
+	return rc;
 }
 
 /* ── Reload ───────────────────────────────────────────────────────────────────────────────── */
@@ -112,14 +95,15 @@ static int configure_instances(struct task *t, struct supervisor *s, struct err 
 /* What a reload replaces. */
 struct loaded {
 	const struct config *config;
-	struct buf certificate, key;
+	struct buf certificate, key, seal_key;
 };
 
 static void forget(struct loaded *l)
 {
 	config_unref(l->config);
-	wipe(&l->certificate);
-	wipe(&l->key);
+	pem_wipe(&l->certificate);
+	pem_wipe(&l->key);
+	pem_wipe(&l->seal_key);
 }
 
 static int check_new(const struct supervisor *s, const struct loaded *new, struct err *err)
@@ -144,6 +128,8 @@ static int load_new(struct supervisor *s, struct loaded *out, struct err *err)
 		return -EINVAL;
 	int rc = load_certificate(new.config, &new.certificate, &new.key, err);
 	if (rc == 0)
+		rc = load_seal_key(s, new.config, &new.seal_key, err);
+	if (rc == 0)
 		rc = check_new(s, &new, err);
 	if (rc < 0)
 		forget(&new);
@@ -161,10 +147,11 @@ static void take_log_settings(struct supervisor *s)
 
 static void exchange(struct supervisor *s, struct loaded *other)
 {
-	struct loaded mine = { s->config, s->certificate, s->key };
+	struct loaded mine = { s->config, s->certificate, s->key, s->seal_key };
 	s->config = other->config;
 	s->certificate = other->certificate;
 	s->key = other->key;
+	s->seal_key = other->seal_key;
 	*other = mine;
 	take_log_settings(s);
 }
@@ -367,6 +354,8 @@ static int prepare(struct supervisor *s, struct err *err)
 {
 	int rc = load_certificate(s->config, &s->certificate, &s->key, err);
 	if (rc == 0)
+		rc = load_seal_key(s, s->config, &s->seal_key, err);
+	if (rc == 0)
 		rc = data_dir_prepare(s->config, err);
 	if (rc == 0)
 		rc = open_ports(s, err);
@@ -434,8 +423,9 @@ int supervisor_run(const struct config *config, const char *config_path)
 	control_free(s.control);
 	loop_free(s.loop);
 	ports_close(s.ports);
-	wipe(&s.certificate);
-	wipe(&s.key);
+	pem_wipe(&s.certificate);
+	pem_wipe(&s.key);
+	pem_wipe(&s.seal_key);
 	config_unref(s.config);
 	return s.status;
 }

@@ -6,6 +6,7 @@
 #include "io/census.h"
 #include "io/role.h"
 #include "supervisor/ports.h"
+#include "supervisor/seal_key.h"
 #include "supervisor/users.h"
 
 #include <uv.h>
@@ -50,6 +51,7 @@ struct supervisor {
 	const char *config_path;
 	const struct config *config;
 	struct buf certificate, key; /* PEM; empty: no TLS */
+	struct buf seal_key;         /* for the directory; empty: arc.seal is off */
 	struct port *ports;
 	struct control *control;    /* NULL: there is none */
 	int64_t since, reloaded;    /* seconds since 1970; reloaded: 0 */
