@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "delivery/changes_calls.h"
 #include "delivery/delivery_calls.h"
+#include "delivery/quarantiner.h"
 #include "delivery/recorder.h"
 
 struct delivery;
@@ -27,9 +28,12 @@ void delivery_free(struct delivery *d);
 void delivery_keep_records(struct delivery *d, struct recorder *recorder);
 struct recorder *delivery_recorder(const struct delivery *d);
 
-/* What answers delivery_commit(), delivery_record() and delivery_announce(), with the struct
- * delivery as self. Its tasks must not be cancelled while they run: a batch in the making refers to
- * them. */
+/* The same for what is kept aside. Without one, nothing can be: -EOPNOTSUPP. */
+void delivery_keep_aside(struct delivery *d, struct quarantiner *quarantiner);
+struct quarantiner *delivery_quarantiner(const struct delivery *d);
+
+/* What answers the calls of delivery.def, with the struct delivery as self. Its tasks must not be
+ * cancelled while they run: a batch in the making refers to them. */
 extern const struct delivery_ops delivery_functions;
 
 /* Calls changes_changed() over fd (taken) from now on, whenever an account has changed. For a name

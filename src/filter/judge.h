@@ -55,7 +55,14 @@ struct judge_message {
 	const struct scanner *scanner;   /* NULL: it is not scanned for viruses */
 };
 
-enum judge_action { JUDGE_ACCEPT, JUDGE_JUNK, JUDGE_REJECT, JUDGE_TEMPFAIL };
+enum judge_action {
+	JUDGE_ACCEPT,
+	JUDGE_JUNK,
+	JUDGE_REJECT,
+	JUDGE_TEMPFAIL,
+	JUDGE_QUARANTINE, /* it is taken, and kept aside for whoever runs the server */
+	JUDGE_ACTION_COUNT,
+};
 
 /* A reply to be given; code 0: none. */
 struct judge_reply {

@@ -234,7 +234,7 @@ static void put_virus(const struct scan_outcome *v, struct json *j)
 
 static void put_findings(const struct findings *f, struct json *j)
 {
-	static const char *const modes[] = { "off", "observe", "score", "reject" };
+	static const char *const modes[] = { "off", "observe", "score", "quarantine", "reject" };
 	json_array(j, "findings");
 	for (size_t i = 0; i < f->n; i++) {
 		const struct finding *found = &f->list[i];
@@ -274,6 +274,10 @@ static void put_decision(const struct judgement *j, const struct verdict *v, str
 	json_decimal(out, "score", v->score);
 	json_object(out, "thresholds");
 	json_decimal(out, "junk", j->rules->junk_at);
+	if (j->rules->quarantine_at > 0)
+		json_decimal(out, "quarantine", j->rules->quarantine_at);
+	if (j->rules->defer_at > 0)
+		json_decimal(out, "defer", j->rules->defer_at);
 	json_decimal(out, "reject", j->rules->reject_at);
 	json_end(out);
 	json_str(out, "action", str_from_z(judge_action_name(v->action)));

@@ -29,6 +29,8 @@ static const struct verb verbs[] = {
 	{ "dns", "ask the DNS as the server would: lookup", main_dns },
 	{ "verify", "check that everything stored is whole", main_verify },
 	{ "why", "tell what was decided about a message, and why", main_why },
+	{ "quarantine", "messages that were kept aside: list, show, release, remove",
+		main_quarantine },
 	{ "message", "show what the mail parser makes of a file", main_message },
 	{ "role", NULL, main_role },
 	{ "version", "print the version", main_version },

@@ -115,6 +115,7 @@ static void serve(struct task *t, struct role_client *c, struct stream *stream)
 		.delivery = delivery_over(s->delivery),
 		.filter = filter_over(s->filter),
 		.memory = &s->memory,
+		.suspects = census_note(p->census),
 		.open_spool = open_spool,
 		.admit = admit,
 		.leave = role_client_leave,
