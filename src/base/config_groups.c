@@ -14,7 +14,7 @@ static const char *const finding_names[] = {
 };
 #undef FINDING
 
-static const char *const mode_names[] = { "off", "observe", "score", "reject" };
+static const char *const mode_names[] = { "off", "observe", "score", "quarantine", "reject" };
 static const char *const finding_keys[] = { "name", "score", "mode", "decisive" };
 static const char *const domain_keys[] = { "name", "auth", "filter", "antivirus" };
 

@@ -307,8 +307,8 @@ static void test_errors(void **state)
 		       "\"[::1]:13\", \"[::1]:14\", \"[::1]:15\", \"[::1]:16\", "
 		       "\"[::1]:17\" ]; };",
 			"antivirus.servers: at most 16 are possible" },
-		{ HOST "antivirus: { infected = \"quarantine\"; };",
-			"\"quarantine\" is not \"reject\" or \"junk\"" },
+		{ HOST "antivirus: { infected = \"delete\"; };",
+			"\"delete\" is not \"reject\", \"junk\" or \"quarantine\"" },
 		{ HOST "domains = ( { name = \"a.b\"; antivirus: { servers = []; }; } );",
 			"unknown key of a domain's rules \"servers\"" },
 		/* values */
@@ -372,7 +372,8 @@ static void test_errors(void **state)
 			"postern.conf:3: unknown key of a finding \"scroe\"; did you mean "
 			"\"score\"?" },
 		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; mode = \"refuse\"; } ); };",
-			"unknown mode \"refuse\"; known here: off, observe, score, reject" },
+			"unknown mode \"refuse\"; known here: off, observe, score, quarantine, "
+			"reject" },
 		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; mode = 1; } ); };",
 			"unknown mode" },
 		{ HOST "filter: { findings = ( { name = \"SPF_FAIL\"; } ); };",
@@ -402,7 +403,7 @@ static void test_errors(void **state)
 			"auth is a section: write auth: { … };" },
 		{ HOST "domains = ( { name = \"a.example\"; filter: { enabled = false; }; } );",
 			"unknown key of a domain's rules \"enabled\"; known here: junk_at, "
-			"reject_at, blocked_extensions, findings" },
+			"quarantine_at, defer_at, reject_at, blocked_extensions, findings" },
 		{ HOST "domains = ( { name = \"a.example\"; auth: {\n spf_fail = \"no\"; }; } );",
 			"postern.conf:3: auth.spf_fail: \"no\" is not \"score\" or \"reject\"" },
 		/* lists in the DNS */

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/map.h"
+#include "delivery/failures.h"
 #include "store/account_pool.h"
 
 #include <errno.h>
@@ -27,7 +28,9 @@ struct delivery {
 	size_t max_batch;
 	struct map inboxes; /* of struct inbox by account, those that have work */
 	struct watcher *watchers;
-	struct recorder *recorder; /* NULL: none; not owned */
+	struct recorder *recorder;       /* NULL: none; not owned */
+	struct quarantiner *quarantiner; /* the same */
+	struct failures *failures;
 	struct delivery_counts counts;
 };
 
@@ -74,7 +77,7 @@ static void tell(struct task *t, struct watcher *w, uint64_t account)
 	struct changes_changed_reply out;
 	/* A process that is not there shows nothing; the next one reads the file as it is. */
 	int rc = changes_changed(t, &calls, &in, &arena, &out);
-	if (rc < 0 && rc != -ECONNRESET)
+	if (rc < 0 && rc != -ECONNRESET && rc != -ENOTCONN)
 		log_warning(w->owner->log, "a mailbox process does not listen",
 			F_Z("process", w->name), F_Z("error", strerrordesc_np(-rc)));
 }
@@ -338,11 +341,13 @@ static void keep_record(struct delivery *d, str record, const struct ipc_u64s *a
 static void count_findings(
 	struct delivery *d, const struct delivery_commit_request *in, const struct pending *pending)
 {
-	bool taken = false;
-	for (size_t i = 0; i < in->accounts.n; i++)
+	bool taken = false, junk = false;
+	for (size_t i = 0; i < in->accounts.n; i++) {
 		taken |= pending[i].result == 0;
+		junk |= in->junk.n && in->junk.v[i];
+	}
 	if (d->recorder && in->judged && taken)
-		recorder_count(d->recorder, in->findings.v, in->findings.n, in->junk);
+		recorder_count(d->recorder, in->findings.v, in->findings.n, junk);
 }
 
 static int record(struct task *t, void *self, const struct delivery_record_request *in,
@@ -385,6 +390,52 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 	for (size_t i = 0; i < n; i++)
 		results[i] = (uint64_t)-pending[i].result;
 	out->results = (struct ipc_u64s){ results, n };
+	if (in->forgiven.n)
+		failures_forget(d->failures, in->forgiven);
+	out->suspects = failures_count(d->failures, task_now(t));
+	return 0;
+}
+
+static int quarantine(struct task *t, void *self, const struct delivery_quarantine_request *in,
+	struct arena *a, struct delivery_quarantine_reply *out)
+{
+	struct delivery *d = self;
+	if (!d->quarantiner)
+		return -EOPNOTSUPP;
+	if ((in->message < 0 && in->content.n != in->size) || in->details.n != in->accounts.n)
+		return -EINVAL;
+	int rc = quarantiner_add(t, d->quarantiner, in);
+	if (rc == 0 && d->recorder && in->judged)
+		recorder_count(d->recorder, in->findings.v, in->findings.n, true);
+	if (rc == 0 && d->recorder && in->record.n)
+		recorder_add(d->recorder, in->record, STR_EMPTY);
+	return rc;
+}
+
+static int failed(struct task *t, void *self, const struct delivery_failed_request *in,
+	struct arena *a, struct delivery_failed_reply *out)
+{
+	struct delivery *d = self;
+	struct failure f;
+	if (in->digest.n != FAILURES_DIGEST)
+		return -EINVAL;
+	failures_add(d->failures, in->digest, in->id, in->began, task_now(t), &f);
+	out->count = f.count;
+	out->first = arena_str(a, str_from_z(f.first_id));
+	out->suspects = failures_count(d->failures, task_now(t));
+	return 0;
+}
+
+static int suspect(struct task *t, void *self, const struct delivery_suspect_request *in,
+	struct arena *a, struct delivery_suspect_reply *out)
+{
+	struct delivery *d = self;
+	struct failure f = { 0 };
+	if (failures_find(d->failures, in->digest, task_now(t), &f))
+		out->shunned = failure_is_shunned(&f, task_now(t));
+	out->count = f.count;
+	out->first = arena_str(a, str_from_z(f.first_id));
+	out->suspects = failures_count(d->failures, task_now(t));
 	return 0;
 }
 
@@ -395,9 +446,22 @@ static int announce(struct task *t, void *self, const struct delivery_announce_r
 	return 0;
 }
 
-const struct delivery_ops delivery_functions = {
-	.commit = commit, .record = record, .announce = announce
-};
+const struct delivery_ops delivery_functions = { .commit = commit,
+	.quarantine = quarantine,
+	.failed = failed,
+	.suspect = suspect,
+	.record = record,
+	.announce = announce };
+
+void delivery_keep_aside(struct delivery *d, struct quarantiner *quarantiner)
+{
+	d->quarantiner = quarantiner;
+}
+
+struct quarantiner *delivery_quarantiner(const struct delivery *d)
+{
+	return d->quarantiner;
+}
 
 void delivery_keep_records(struct delivery *d, struct recorder *recorder)
 {
@@ -420,7 +484,8 @@ struct delivery *delivery_new(struct loop *l, const struct log *log, str data_di
 	*d = (struct delivery){ .loop = l,
 		.log = log,
 		.pool = account_pool_new(data_dir, KEEP_OPEN),
-		.max_batch = max_batch };
+		.max_batch = max_batch,
+		.failures = failures_new() };
 	map_init(&d->inboxes);
 	return d;
 }
@@ -439,6 +504,7 @@ void delivery_free(struct delivery *d)
 		free(w);
 	}
 	map_done(&d->inboxes);
+	failures_free(d->failures);
 	account_pool_free(d->pool);
 	free(d);
 }

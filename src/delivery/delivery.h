@@ -14,6 +14,7 @@
 #include "delivery/changes_calls.h"
 #include "delivery/counts.h"
 #include "delivery/delivery_calls.h"
+#include "delivery/quarantiner.h"
 #include "delivery/recorder.h"
 
 struct delivery;
@@ -30,9 +31,12 @@ struct recorder *delivery_recorder(const struct delivery *d);
 
 const struct delivery_counts *delivery_counted(const struct delivery *d);
 
-/* What answers delivery_commit(), delivery_record() and delivery_announce(), with the struct
- * delivery as self. Its tasks must not be cancelled while they run: a batch in the making refers to
- * them. */
+/* The same for what is kept aside. Without one, nothing can be: -EOPNOTSUPP. */
+void delivery_keep_aside(struct delivery *d, struct quarantiner *quarantiner);
+struct quarantiner *delivery_quarantiner(const struct delivery *d);
+
+/* What answers the calls of delivery.def, with the struct delivery as self. Its tasks must not be
+ * cancelled while they run: a batch in the making refers to them. */
 extern const struct delivery_ops delivery_functions;
 
 /* Calls changes_changed() over fd (taken) from now on, whenever an account has changed. For a name

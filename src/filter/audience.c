@@ -2,8 +2,9 @@
  * audience.c: one message, and several who get it. An account has lists and thresholds of its own,
  * and so has a domain; destinations for which the same holds are one audience, and get one verdict.
  *
- * But the sender gets one reply. So the message is refused where all refuse it; where only some
- * would, it goes to their Junk. What is put off for one is put off for all: it comes again.
+ * But the sender gets one reply. So the message is refused where all refuse it, and kept aside
+ * where nobody would take it; where only some would not, it goes to their Junk. What is put off for
+ * one is put off for all: it comes again.
  */
 #include "filter/check.h"
 
@@ -114,16 +115,16 @@ static const struct audience *first_with(const struct audiences *all, enum judge
 	return NULL;
 }
 
-/* Who would refuse it gets it into Junk, since others take it. */
+/* Who would refuse it, or keep it aside, gets it into Junk, since others take it. */
 static void soften(struct audiences *all, struct arena *a)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		struct verdict *v = &all->list[i].verdict;
-		if (v->action != JUDGE_REJECT)
+		if (v->action != JUDGE_REJECT && v->action != JUDGE_QUARANTINE)
 			continue;
+		v->why = arena_printf(a, "%s, but for others who take it: %.*s",
+			v->action == JUDGE_REJECT ? "refused" : "kept aside", STR_ARG(v->why));
 		v->action = JUDGE_JUNK;
-		v->why = arena_printf(
-			a, "refused, but for others who take it: %.*s", STR_ARG(v->why));
 		v->reply = (struct judge_reply){ .text = STR_EMPTY };
 	}
 }
@@ -131,8 +132,14 @@ static void soften(struct audiences *all, struct arena *a)
 static void merge(struct audiences *all, struct arena *a, struct verdict *out)
 {
 	const struct audience *later = first_with(all, JUDGE_TEMPFAIL);
-	if (later || count(all, JUDGE_REJECT) == all->n) {
+	const struct audience *aside = first_with(all, JUDGE_QUARANTINE);
+	size_t refusals = count(all, JUDGE_REJECT);
+	if (later || refusals == all->n) {
 		*out = later ? later->verdict : all->list[0].verdict;
+		return;
+	}
+	if (aside && refusals + count(all, JUDGE_QUARANTINE) == all->n) {
+		*out = aside->verdict;
 		return;
 	}
 	soften(all, a);
@@ -172,7 +179,7 @@ void judgement_decide_all(
 		decide_apart(j, &all, a);
 	merge(&all, a, out);
 	out->without = all.n == 1 ? judgement_pivot(j, out->action) : out->action;
-	if (all.n > 1)
+	if (all.n > 1 && out->action != JUDGE_QUARANTINE)
 		tell_apart(j, &all, a, out);
 	*out_audiences = all;
 }

@@ -57,6 +57,9 @@ static const struct {
 	{ "antivirus: { infected = \"junk\"; };", SCAN_INFECTED, "Eicar", JUDGE_JUNK, NULL,
 		"VIRUS_INFECTED", "X-Virus-Status: Infected; Eicar\r\n",
 		"\"why\":\"it has a virus: Eicar\"" },
+	{ "antivirus: { infected = \"quarantine\"; };", SCAN_INFECTED, "Eicar", JUDGE_QUARANTINE,
+		NULL, "VIRUS_INFECTED", "X-Virus-Status: Infected; Eicar\r\n",
+		"\"action\":\"quarantine\",\"why\":\"it has a virus: Eicar\"" },
 	/* A score of its own does not undo the policy. */
 	{ "filter: { findings = ( { name = \"VIRUS_INFECTED\"; score = -20; } ); };", SCAN_INFECTED,
 		"Eicar", JUDGE_REJECT, "550 5.7.1 This message has a virus", "VIRUS_INFECTED",

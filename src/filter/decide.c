@@ -3,15 +3,17 @@
  *
  * Scores are added and compared with the thresholds. Beside them stand the policies of auth, which
  * decide by themselves: what DMARC asks for, SPF, the DNS; and findings of mode reject. Of all that
- * is asked for the strongest counts: refuse, try again, Junk, accept.
+ * is asked for the strongest counts: refuse, try again, quarantine, Junk, accept.
  */
 #include "filter/check.h"
 
 static void demand(struct verdict *out, enum judge_action action, struct judge_reply reply)
 {
-	static const int strength[] = {
-		[JUDGE_ACCEPT] = 0, [JUDGE_JUNK] = 1, [JUDGE_TEMPFAIL] = 2, [JUDGE_REJECT] = 3
-	};
+	static const int strength[] = { [JUDGE_ACCEPT] = 0,
+		[JUDGE_JUNK] = 1,
+		[JUDGE_QUARANTINE] = 2,
+		[JUDGE_TEMPFAIL] = 3,
+		[JUDGE_REJECT] = 4 };
 	if (strength[action] <= strength[out->action])
 		return;
 	out->action = action;
@@ -38,6 +40,12 @@ static str whose(const struct judgement *j)
 	return j->whose.n ? arena_printf(j->arena, " for %.*s", STR_ARG(j->whose)) : STR_EMPTY;
 }
 
+/* A threshold of 0 is none. */
+static bool reaches(double score, double threshold)
+{
+	return threshold > 0 && score >= threshold;
+}
+
 static void by_score(struct judgement *j, struct verdict *out)
 {
 	double score = findings_score(&j->findings);
@@ -49,6 +57,14 @@ static void by_score(struct judgement *j, struct verdict *out)
 					"This message looks like spam: it scores %.1f, and %.1f is "
 					"refused",
 					score, j->reject_at) });
+	else if (reaches(score, j->rules->defer_at))
+		demand(out, JUDGE_TEMPFAIL,
+			(struct judge_reply){ 451, 4, 7, 1,
+				STR("This message is not taken now. Try again later") });
+	else if (reaches(score, j->rules->quarantine_at))
+		demand(out, JUDGE_QUARANTINE,
+			sentence(arena_printf(j->arena, "it scores %.1f, and %.1f is quarantine",
+				score, j->rules->quarantine_at)));
 	else if (score >= j->junk_at)
 		demand(out, JUDGE_JUNK,
 			sentence(arena_printf(j->arena, "it scores %.1f, and %.1f is Junk%.*s",
@@ -73,12 +89,17 @@ static void by_mode(struct judgement *j, struct verdict *out)
 	for (size_t i = 0; i < j->findings.n; i++) {
 		const struct finding *f = &j->findings.list[i];
 		const struct finding_info *info = &finding_infos[f->name];
-		if (f->mode == CONFIG_MODE_REJECT && !f->absent &&
-			(!is_allowed(j) || is_of_content(f)))
+		if (f->absent || (is_allowed(j) && !is_of_content(f)))
+			continue;
+		if (f->mode == CONFIG_MODE_REJECT)
 			demand(out, JUDGE_REJECT,
 				(struct judge_reply){ 550, 5, 7, 1,
 					arena_printf(j->arena, "%s (%.*s: %.*s)", info->text,
 						STR_ARG(finding_label(f)), STR_ARG(f->evidence)) });
+		else if (f->mode == CONFIG_MODE_QUARANTINE)
+			demand(out, JUDGE_QUARANTINE,
+				sentence(arena_printf(j->arena, "%s (%.*s: %.*s)", info->text,
+					STR_ARG(finding_label(f)), STR_ARG(f->evidence))));
 	}
 }
 
@@ -175,7 +196,9 @@ static void by_virus(struct judgement *j, struct verdict *out)
 				arena_printf(j->arena, "This message has a virus: %.*s",
 					STR_ARG(v->signature)) });
 	else if (v->result == SCAN_INFECTED)
-		demand(out, JUDGE_JUNK,
+		demand(out,
+			j->antivirus->infected == CONFIG_INFECTED_QUARANTINE ? JUDGE_QUARANTINE
+									     : JUDGE_JUNK,
 			sentence(arena_printf(
 				j->arena, "it has a virus: %.*s", STR_ARG(v->signature))));
 	else if (v->result == SCAN_FAILED &&
@@ -270,7 +293,7 @@ static double pull(const struct finding *f, enum judge_action action)
 {
 	static const double by_itself = 1e6;
 	double weight = action == JUDGE_ACCEPT ? -finding_weight(f) : finding_weight(f);
-	bool alone = f->mode == CONFIG_MODE_REJECT || f->name == FINDING_DMARC_REJECT ||
+	bool alone = f->mode >= CONFIG_MODE_QUARANTINE || f->name == FINDING_DMARC_REJECT ||
 		     f->name == FINDING_DMARC_QUARANTINE || f->name == FINDING_SPF_FAIL ||
 		     f->name == FINDING_VIRUS_INFECTED || f->name == FINDING_VIRUS_FAILED ||
 		     f->name == FINDING_DNS_FAILURE;
@@ -339,6 +362,6 @@ struct judge_reply judge_early(const struct config *config, const struct judge_f
 
 const char *judge_action_name(enum judge_action action)
 {
-	static const char *const names[] = { "accept", "junk", "reject", "defer" };
+	static const char *const names[] = { "accept", "junk", "reject", "defer", "quarantine" };
 	return names[action];
 }

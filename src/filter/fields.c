@@ -64,7 +64,8 @@ static void add_tests(const struct findings *f, struct buf *text)
 
 static void add_spam(const struct judgement *j, const struct verdict *v, struct buf *text)
 {
-	bool spam = v->action != JUDGE_ACCEPT;
+	/* What was in quarantine is read after somebody has found it good. */
+	bool spam = v->action != JUDGE_ACCEPT && v->action != JUDGE_QUARANTINE;
 	if (spam)
 		buf_add(text, STR("X-Spam-Flag: YES\r\n"));
 	buf_printf(text, "X-Spam-Score: %.1f\r\n", v->score);

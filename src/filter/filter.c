@@ -157,7 +157,9 @@ static void count(struct filter *f, enum judge_action action, int64_t took)
 	uint64_t *const counts[] = { [JUDGE_ACCEPT] = &f->counts.accepted,
 		[JUDGE_JUNK] = &f->counts.junk,
 		[JUDGE_REJECT] = &f->counts.refused,
-		[JUDGE_TEMPFAIL] = &f->counts.deferred };
+		[JUDGE_TEMPFAIL] = &f->counts.deferred,
+		[JUDGE_QUARANTINE] = &f->counts.quarantined };
+	_Static_assert(ARRAY_LEN(counts) == JUDGE_ACTION_COUNT, "");
 	++*counts[action];
 	histogram_add(&f->times, took);
 }

@@ -76,7 +76,14 @@ struct judge_message {
 	str unsealed;                    /* why nobody does, although somebody should; else empty */
 };
 
-enum judge_action { JUDGE_ACCEPT, JUDGE_JUNK, JUDGE_REJECT, JUDGE_TEMPFAIL };
+enum judge_action {
+	JUDGE_ACCEPT,
+	JUDGE_JUNK,
+	JUDGE_REJECT,
+	JUDGE_TEMPFAIL,
+	JUDGE_QUARANTINE, /* it is taken, and kept aside for whoever runs the server */
+	JUDGE_ACTION_COUNT,
+};
 
 /* A reply to be given; code 0: none. */
 struct judge_reply {

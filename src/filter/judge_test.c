@@ -309,6 +309,54 @@ static void of_a_trusted_forwarder(void **state)
 	}
 }
 
+/* Thresholds and modes; of what is asked for the strongest counts. */
+static void each_threshold_has_its_action(void **state)
+{
+#define ALL "filter: { junk_at = 2.0; quarantine_at = 4.0; defer_at = 6.0; reject_at = 8.0; };"
+#define MODE(mode) "filter: { findings = ( { name = \"GTUBE\"; mode = \"" mode "\"; } ); };"
+	static const struct {
+		const char *config;
+		double score;
+		enum judge_action action;
+		unsigned code;
+		const char *why;
+	} rows[] = {
+		{ ALL, 1.9, JUDGE_ACCEPT, 0, "" },
+		{ ALL, 2, JUDGE_JUNK, 0, "it scores 2.0, and 2.0 is Junk" },
+		{ ALL, 3.9, JUDGE_JUNK, 0, "" },
+		{ ALL, 4, JUDGE_QUARANTINE, 0, "it scores 4.0, and 4.0 is quarantine" },
+		{ ALL, 6, JUDGE_TEMPFAIL, 451, "This message is not taken now" },
+		{ ALL, 8, JUDGE_REJECT, 550, "This message looks like spam" },
+		/* Where they are not given there are none. */
+		{ "", 14, JUDGE_JUNK, 0, "" },
+		{ "", -3, JUDGE_ACCEPT, 0, "" },
+		{ "filter: { junk_at = 2.0; quarantine_at = 1.0; };", 3, JUDGE_QUARANTINE, 0, "" },
+		{ MODE("quarantine"), 0, JUDGE_QUARANTINE, 0,
+			"It has the pattern for tests of spam filters. (GTUBE: x)" },
+		{ MODE("reject"), 0, JUDGE_REJECT, 550, "It has the pattern" },
+		{ MODE("observe"), 1000, JUDGE_ACCEPT, 0, "" },
+		/* It is worth another try before somebody is bothered with it. */
+		{ "filter: { defer_at = 3.0; findings = ( { name = \"GTUBE\"; mode = "
+		  "\"quarantine\"; score = 3.0; } ); };",
+			3, JUDGE_TEMPFAIL, 451, "" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct bench b;
+		struct verdict v = { .why = STR_EMPTY };
+		bench_init(&b, rows[i].config);
+		finding_add(&b.j.findings, FINDING_GTUBE, STR("x"));
+		b.j.findings.list[0].score = rows[i].score;
+		judgement_decide(&b.j, &v);
+		if (v.action != rows[i].action)
+			fail_msg("row %zu: %s", i, judge_action_name(v.action));
+		assert_int_equal(v.reply.code, rows[i].code);
+		assert_true(str_starts(v.why, str_from_z(rows[i].why)));
+		bench_done(&b);
+	}
+#undef ALL
+#undef MODE
+}
+
 /* ── Whole judgements ─────────────────────────────────────────────────────────────────────── */
 
 #define GOOD_CLIENT                                                                                \
@@ -975,6 +1023,7 @@ static void what_cannot_be_sealed_is_taken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_threshold_has_its_action),
 		cmocka_unit_test(no_single_finding_reaches_junk),
 		cmocka_unit_test(of_the_client),
 		cmocka_unit_test(of_spf),

@@ -289,7 +289,7 @@ static void put_destinations(
 
 static void put_findings(const struct findings *f, struct json *j)
 {
-	static const char *const modes[] = { "off", "observe", "score", "reject" };
+	static const char *const modes[] = { "off", "observe", "score", "quarantine", "reject" };
 	json_array(j, "findings");
 	for (size_t i = 0; i < f->n; i++) {
 		const struct finding *found = &f->list[i];
@@ -338,6 +338,10 @@ static void put_decision(const struct judgement *j, const struct verdict *v, str
 	json_decimal(out, "score", v->score);
 	json_object(out, "thresholds");
 	json_decimal(out, "junk", j->junk_at);
+	if (j->rules->quarantine_at > 0)
+		json_decimal(out, "quarantine", j->rules->quarantine_at);
+	if (j->rules->defer_at > 0)
+		json_decimal(out, "defer", j->rules->defer_at);
 	json_decimal(out, "reject", j->reject_at);
 	if (j->whose.n)
 		json_str_max(out, "of", j->whose, TEXT_MAX);

@@ -99,7 +99,13 @@ static int set_option(const struct cli_command *c, int argc, char **argv, int *i
 	}
 	if (!value && *i + 1 >= argc)
 		return usage_error(c, ": a value is missing", argv[*i]);
-	*o->value = value ? value : argv[++*i];
+	value = value ? value : argv[++*i];
+	if (o->value)
+		*o->value = value;
+	else if (o->values->n == CLI_VALUES_MAX)
+		return usage_error(c, ": given too often", argv[*i]);
+	else
+		o->values->v[o->values->n++] = value;
 	return 0;
 }
 

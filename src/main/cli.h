@@ -16,7 +16,14 @@ enum cli_exit {
 	EXIT_FAILED = 2, /* could not be done: wrong usage, or the environment failed */
 };
 
-/* One of value and flag is set. The placeholder belongs to value. */
+/* Of an option that may stand several times. */
+enum { CLI_VALUES_MAX = 100 };
+struct cli_values {
+	const char *v[CLI_VALUES_MAX];
+	size_t n;
+};
+
+/* One of value, values and flag is set. The placeholder belongs to value and values. */
 struct cli_option {
 	const char *name; /* without the dashes */
 	char letter;      /* '\0': none */
@@ -24,6 +31,7 @@ struct cli_option {
 	const char *help;
 	const char **value;
 	bool *flag;
+	struct cli_values *values;
 };
 
 struct cli_command {

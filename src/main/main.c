@@ -35,6 +35,8 @@ static const struct verb verbs[] = {
 	{ "verify", "check that everything stored is whole", main_verify },
 	{ "why", "tell what was decided about a message, and why", main_why },
 	{ "stats", "show how the server does, and how often each finding is made", main_stats },
+	{ "quarantine", "messages that were kept aside: list, show, release, remove",
+		main_quarantine },
 	{ "message", "show what the mail parser makes of a file", main_message },
 	{ "role", NULL, main_role },
 	{ "version", "print the version", main_version },

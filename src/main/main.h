@@ -16,6 +16,7 @@ int main_dkim_key(int argc, char **argv);
 int main_dns(int argc, char **argv);
 int main_domain(int argc, char **argv);
 int main_init(int argc, char **argv);
+int main_quarantine(int argc, char **argv);
 int main_role(int argc, char **argv);
 int main_serve(int argc, char **argv);
 int main_stats(int argc, char **argv);

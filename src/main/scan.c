@@ -202,7 +202,7 @@ static pid_t start_worker(struct scan *s, int *out_fd)
 /* ── What is printed ──────────────────────────────────────────────────────────────────────── */
 
 struct totals {
-	size_t by_action[JUDGE_TEMPFAIL + 1], n;
+	size_t by_action[JUDGE_ACTION_COUNT], n;
 	struct timespec begun, told;
 	bool show; /* progress */
 };
@@ -303,12 +303,15 @@ static void print_totals(const struct scan *s, const struct totals *t)
 {
 	double seconds = since(&t->begun);
 	fprintf(stderr,
-		"%s%zu message%s: %zu accepted, %zu to Junk, %zu refused, %zu deferred; %.1f s, "
+		"%s%zu message%s: %zu accepted, %zu to Junk, %zu quarantined, %zu refused, %zu "
+		"deferred; "
+		"%.1f s, "
 		"%.0f a "
 		"second\n",
 		t->show ? "\r" : "", t->n, t->n == 1 ? "" : "s", t->by_action[JUDGE_ACCEPT],
-		t->by_action[JUDGE_JUNK], t->by_action[JUDGE_REJECT], t->by_action[JUDGE_TEMPFAIL],
-		seconds, seconds > 0 ? (double)t->n / seconds : 0.0);
+		t->by_action[JUDGE_JUNK], t->by_action[JUDGE_QUARANTINE],
+		t->by_action[JUDGE_REJECT], t->by_action[JUDGE_TEMPFAIL], seconds,
+		seconds > 0 ? (double)t->n / seconds : 0.0);
 }
 
 /* ── The verb ─────────────────────────────────────────────────────────────────────────────── */

@@ -158,6 +158,8 @@ static void put_judged(const struct stats_server *s, struct buf *out)
 	buf_printf(out, "  judged      %llu for INBOX, %llu for Junk, %llu refused, %llu put off",
 		SUM("filter", "accepted"), SUM("filter", "junk"), SUM("filter", "refused"),
 		SUM("filter", "deferred"));
+	if (SUM("filter", "quarantined"))
+		buf_printf(out, ", %llu kept aside", SUM("filter", "quarantined"));
 	if (times.count)
 		buf_printf(out, "; half within %s, 99 %% within %s",
 			milliseconds(histogram_quantile(&times, 500), half),

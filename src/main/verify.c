@@ -8,6 +8,7 @@
 #include "main/tool.h"
 #include "store/account.h"
 #include "store/db.h"
+#include "store/quarantine.h"
 #include "store/records.h"
 
 #include <dirent.h>
@@ -83,6 +84,23 @@ static void verify_records(struct verify *v)
 	if (r == 0) {
 		r = records_verify(records, problem, v, &err);
 		records_close(records);
+	}
+	if (r)
+		failure(v, &err);
+}
+
+static void verify_quarantine(struct verify *v)
+{
+	struct quarantine *quarantine;
+	struct err err;
+	v->subject = "quarantine";
+	int r = quarantine_open(
+		v->tool.config->data_dir.p, QUARANTINE_READ_ONLY, &quarantine, &err);
+	if (r == -ENOENT)
+		return; /* nothing was kept yet */
+	if (r == 0) {
+		r = quarantine_verify(quarantine, problem, v, &err);
+		quarantine_close(quarantine);
 	}
 	if (r)
 		failure(v, &err);
@@ -208,6 +226,7 @@ static int run(struct verify *v, int argc, char **argv)
 		verify_structure(v);
 		warn_of_aliases(v);
 		verify_records(v);
+		verify_quarantine(v);
 		verify_listed(v);
 		find_orphans(v);
 	} else {

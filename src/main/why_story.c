@@ -348,12 +348,16 @@ static void tell_skipped(const json_t *checks, struct buf *out)
 static void tell_decision(const json_t *r, struct buf *out)
 {
 	const json_t *thresholds = json_object_get(r, "thresholds");
-	double score, junk, reject;
+	double score, junk, quarantine, defer, reject;
 	if (number_of(r, "score", &score)) {
 		label(out, "score");
 		buf_printf(out, "%.2f", score);
 		if (number_of(thresholds, "junk", &junk))
 			buf_printf(out, "; junk from %.2f on", junk);
+		if (number_of(thresholds, "quarantine", &quarantine))
+			buf_printf(out, "; quarantine from %.2f on", quarantine);
+		if (number_of(thresholds, "defer", &defer))
+			buf_printf(out, "; deferred from %.2f on", defer);
 		if (number_of(thresholds, "reject", &reject))
 			buf_printf(out, "; rejected from %.2f on", reject);
 		put(out, " (thresholds of ", text_of(thresholds, "of"), ")");
@@ -369,6 +373,26 @@ static void tell_decision(const json_t *r, struct buf *out)
 		label(out, "reply");
 		put(out, "", text_of(r, "reply"), "\n");
 	}
+}
+
+/* Where the message is kept, and what can be done with it. */
+static void tell_quarantine(const json_t *r, struct buf *out)
+{
+	bool held = str_equal(text_of(r, "action"), STR("quarantine"));
+	const json_t *kept = json_object_get(r, "kept");
+	if (!held && !json_is_boolean(kept))
+		return;
+	label(out, "quarantine");
+	if (!held && !json_is_true(kept)) {
+		buf_add(out, STR("a copy could not be kept there: see the log of delivery\n"));
+		return;
+	}
+	str id = has(r, "id") ? text_of(r, "id") : STR("ID");
+	put(out,
+		held ? "held there: postern quarantine show "
+		     : "a copy is there: postern quarantine show ",
+		id, "");
+	put(out, held ? ", release " : ", remove ", id, "\n");
 }
 
 static void tell_delivery(const json_t *d, const struct why_names *names, struct buf *out)
@@ -403,6 +427,7 @@ void why_story(const struct why *w, const struct why_names *names, struct buf *o
 	tell_findings(json_object_get(w->record, "findings"), out);
 	tell_decision(w->record, out);
 	tell_destinations(json_object_get(w->record, "destinations"), out);
+	tell_quarantine(w->record, out);
 	size_t n = json_array_size(w->deliveries);
 	for (size_t i = 0; i < MIN(n, (size_t)LIST_MAX); i++)
 		tell_delivery(json_array_get(w->deliveries, i), names, out);
@@ -435,7 +460,7 @@ void why_row(const struct why *w, struct buf *out)
 	put_time(out, w->time);
 	buf_add(out, STR("  "));
 	column(out, text_of(r, "id"), 12);
-	column(out, text_of(r, "action"), 9);
+	column(out, text_of(r, "action"), 11);
 	if (number_of(r, "score", &score))
 		buf_printf(out, "%7.2f  ", score);
 	else

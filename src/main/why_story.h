@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "main/why_text.h"
 #include "store/records.h"
 
 #include "base/buf.h"
@@ -34,6 +35,3 @@ void why_row(const struct why *w, struct buf *out);
 /* Whether it is from, or to, that address: in the envelope or, for the sender, the header. Upper
  * and lower case are the same. Empty: anyone. */
 bool why_matches(const struct why *w, str from, str to);
-
-/* Appends at most `max` bytes of s, made safe. */
-void why_text(struct buf *out, str s, size_t max);

@@ -73,13 +73,41 @@ static void the_whole_story(void **state)
 	buf_add_char(&out, '\0');
 	assert_true(str_starts(buf_str(&out), str_from_z(expected)));
 	assert_string_equal(out.p + sizeof expected - 1,
-		"2023-11-14 22:13:20  K7          junk        5.50  a@b                            "
+		"2023-11-14 22:13:20  K7          junk          5.50  a@b                          "
+		"  "
 		" "
 		"c@d                             (+1) Hi\n");
 	buf_done(&out);
 }
 
 /* Cut anywhere, or of other types than expected, it is still told. */
+static void what_is_kept_is_told(void **state)
+{
+	static const struct {
+		const char *record, *told;
+	} rows[] = {
+		{ "{\"id\":\"K7\",\"action\":\"quarantine\"}",
+			"\n  quarantine  held there: postern quarantine show K7, release K7\n" },
+		{ "{\"id\":\"K7\",\"action\":\"junk\",\"kept\":true}",
+			"\n  quarantine  a copy is there: postern quarantine show K7, remove "
+			"K7\n" },
+		{ "{\"id\":\"K7\",\"action\":\"junk\",\"kept\":false}",
+			"\n  quarantine  a copy could not be kept there" },
+		{ "{\"score\":1,\"thresholds\":{\"quarantine\":4,\"defer\":5}}",
+			"\n  score       1.00; quarantine from 4.00 on; deferred from 5.00 on\n" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf out = BUF_INIT(10000);
+		tell(rows[i].record, "", &out);
+		assert_true(str_find(buf_str(&out), str_from_z(rows[i].told)) > 0);
+		buf_done(&out);
+	}
+	struct buf out = BUF_INIT(10000);
+	tell("{\"action\":\"junk\",\"kept\":\"x\"}", "", &out);
+	assert_true(str_find(buf_str(&out), STR("quarantine")) < 0);
+	buf_done(&out);
+}
+
 static void odd_records_are_told(void **state)
 {
 	static const char *const odd[] = {
@@ -143,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_whole_story),
+		cmocka_unit_test(what_is_kept_is_told),
 		cmocka_unit_test(odd_records_are_told),
 		cmocka_unit_test(nothing_reaches_the_terminal),
 		cmocka_unit_test(who_it_is_from_and_to),

@@ -7,6 +7,9 @@
  * The 250 is said when, and only when, every destination has the message on stable storage. Where
  * one does not, the client keeps it and tries again; those that had it get it twice.
  *
+ * A message that goes into quarantine goes there in place of all destinations; one over which the
+ * filter has failed goes there too, and to them.
+ *
  * The filter is asked twice: about the envelope before the message comes, and about the whole when
  * it is there (filtering.c). What it wants put before the message, and cut out of its header, is
  * done on the way to delivery; the spool file stays as it came.
@@ -58,22 +61,42 @@ static void format_trace(
 		buf_add(out, verdict->fields);
 }
 
-/* What the message says of itself, kept in the arena. A message that has not left the memory yet is
- * read there, others through a mapping of the spool file. */
-static int summarise(struct incoming *in, struct arena *a, struct mail_summary *out)
+/* A message that has not left the memory yet is read there, others through a mapping of the spool
+ * file. */
+int smtpd_view(struct incoming *in, str *out)
 {
-	if (incoming_in_memory(in)) {
-		mail_summary_stored(a, buf_str(&in->unwritten), out);
+	*out = buf_str(&in->unwritten);
+	if (incoming_in_memory(in))
 		return 0;
-	}
 	int rc = incoming_flush(in);
 	if (rc < 0)
 		return rc;
 	void *p = mmap(NULL, in->size, PROT_READ, MAP_PRIVATE, in->fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	mail_summary_stored(a, str_from(p, in->size), out);
-	munmap(p, in->size);
+	*out = str_from(p, in->size);
+	return 0;
+}
+
+void smtpd_unview(const struct incoming *in, str view)
+{
+	union {
+		const char *in;
+		void *out;
+	} p = { view.p };
+	if (!incoming_in_memory(in))
+		munmap(p.out, view.n);
+}
+
+/* What the message says of itself, kept in the arena. */
+static int summarise(struct incoming *in, struct arena *a, struct mail_summary *out)
+{
+	str view;
+	int rc = smtpd_view(in, &view);
+	if (rc < 0)
+		return rc;
+	mail_summary_stored(a, view, out);
+	smtpd_unview(in, view);
 	return 0;
 }
 
@@ -105,7 +128,78 @@ static void list_destinations(struct smtpd_transaction *x, const struct filter_j
 	out->details = (struct ipc_strs){ details, x->destination_count };
 }
 
-/* verdict: NULL, or one that accepts. results: of each destination. */
+/* Puts the message into the quarantine. p: as for delivery. */
+static int quarantine(struct smtpd_session *s, const struct delivery_commit_request *p,
+	const struct filter_judge_reply *verdict, bool copy, str record, struct arena *a)
+{
+	struct smtpd_transaction *x = &s->transaction;
+	struct buf head CLEANUP(buf_done) = BUF_INIT(2 * TRACE_MAX);
+	buf_add(&head, p->trace);
+	buf_add(&head, p->front);
+	struct delivery_quarantine_request in = {
+		.id = p->id,
+		.reason = verdict->why,
+		.copy = copy,
+		.sender = x->sender,
+		.client = str_from_z(s->client_text),
+		.recipients = smtpd_recipients(x, a),
+		.trace = buf_str(&head),
+		.offset = p->offset,
+		.content = p->content,
+		.message = p->message,
+		.size = p->size,
+		.received = p->received,
+		.accounts = p->accounts,
+		.details = p->details,
+		.envelope = p->envelope,
+		.body = p->body,
+		.bodystructure = p->bodystructure,
+		.date = p->date,
+		.record = record,
+		.judged = p->judged && !copy,
+		.findings = p->findings,
+	};
+	struct delivery_quarantine_reply out;
+	return delivery_quarantine(s->task, &s->world->delivery, &in, a, &out);
+}
+
+static int deliver(struct smtpd_session *s, const struct delivery_commit_request *in,
+	struct arena *a, struct ipc_u64s *out_results)
+{
+	struct delivery_commit_reply reply;
+	int rc = delivery_commit(s->task, &s->world->delivery, in, a, &reply);
+	if (rc == 0 && reply.results.n != s->transaction.destination_count)
+		rc = -EBADMSG;
+	if (rc < 0)
+		return rc;
+	*out_results = reply.results;
+	if (s->world->suspects)
+		*s->world->suspects = reply.suspects;
+	return 0;
+}
+
+/* Hands the message over, with all that is prepared for it. One that was not judged is kept aside
+ * as well; where that fails its recipients get it all the same. */
+static int hand_over(struct smtpd_session *s, struct delivery_commit_request *in,
+	const struct filter_judge_reply *verdict, struct arena *a, struct ipc_u64s *out_results)
+{
+	struct buf record CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
+	bool held = verdict && verdict->action == JUDGE_QUARANTINE, kept = held;
+	if (verdict && verdict->record.n == 0 && !held)
+		kept = quarantine(s, in, verdict, true, STR_EMPTY, a) == 0;
+	if (!verdict || verdict->record.n == 0)
+		smtpd_record_accepted(s, verdict, kept, in->envelope, &record);
+	in->record = record.n ? buf_str(&record) : verdict ? verdict->record : STR_EMPTY;
+	if (!held)
+		return deliver(s, in, a, out_results);
+	size_t n = s->transaction.destination_count;
+	uint64_t *results = arena_array(a, uint64_t, n);
+	memset(results, 0, n * sizeof *results);
+	*out_results = (struct ipc_u64s){ results, n };
+	return quarantine(s, in, verdict, false, in->record, a);
+}
+
+/* verdict: NULL, or one that takes it. results: of each destination. */
 static int commit(struct smtpd_session *s, const struct filter_judge_reply *verdict,
 	struct arena *a, struct ipc_u64s *out_results)
 {
@@ -122,9 +216,6 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 		rc = smtpd_cut(&x->incoming, &verdict->cuts, &front, &offset);
 	if (rc < 0)
 		return rc;
-	struct buf record CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
-	if (!verdict)
-		smtpd_record_accepted(s, summary.envelope, &record);
 	int64_t now = task_wall(s->task) / NSEC_PER_SEC;
 	struct delivery_commit_request in = {
 		.id = str_from_z(x->id),
@@ -141,18 +232,14 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 		.body = summary.body,
 		.bodystructure = summary.bodystructure,
 		.date = summary.date_valid ? summary.date.seconds : now,
-		.record = verdict ? verdict->record : buf_str(&record),
-		.judged = verdict != NULL,
+		/* One that no filter has judged has no record of it. */
+		.judged = verdict && verdict->record.n,
 		.findings = verdict ? verdict->names : (struct ipc_strs){ 0 },
 	};
+	if (x->doubt.count && verdict && verdict->record.n)
+		in.forgiven = str_from(x->doubt.digest, sizeof x->doubt.digest);
 	list_destinations(x, verdict, a, &in);
-	struct delivery_commit_reply reply;
-	rc = delivery_commit(s->task, &s->world->delivery, &in, a, &reply);
-	if (rc == 0 && reply.results.n != x->destination_count)
-		rc = -EBADMSG;
-	if (rc == 0)
-		*out_results = reply.results;
-	return rc;
+	return hand_over(s, &in, verdict, a, out_results);
 }
 
 /* ── Why not ──────────────────────────────────────────────────────────────────────────────── */
@@ -280,11 +367,25 @@ static struct smtp_reply store(
 	return conclude(s, rc, &results);
 }
 
+/* A verdict; negative errno where there is none. */
+static int judge(struct smtpd_session *s, struct arena *a, struct filter_judge_reply *out)
+{
+	struct smtpd_doubt *doubt = &s->transaction.doubt;
+	int64_t began = task_now(s->task);
+	smtpd_recall(s, a);
+	int rc = doubt->shunned ? 0 : smtpd_judge(s, a, out);
+	if (smtpd_filter_failed(rc))
+		smtpd_tell_failure(s, a, began);
+	if (doubt->shunned || (smtpd_filter_failed(rc) && doubt->count >= 2))
+		return smtpd_judge_failed(s, a, out);
+	return rc;
+}
+
 static struct smtp_reply judge_and_store(struct smtpd_session *s, struct arena *a)
 {
 	struct filter_judge_reply verdict = { 0 };
 	int flushed = incoming_flush(&s->transaction.incoming);
-	int rc = flushed < 0 ? flushed : smtpd_judge(s, a, &verdict);
+	int rc = flushed < 0 ? flushed : judge(s, a, &verdict);
 	if (flushed < 0) {
 		struct smtp_reply no = not_now_for(rc);
 		smtpd_count_message(s, no.code);

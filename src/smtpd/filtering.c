@@ -2,7 +2,8 @@
  * filtering.c: asking the filter about a message, and doing what it says.
  *
  * Mail over LMTP comes from a server in front of this one, which has judged it. A filter that is
- * down or slow means "try again": no message is taken unjudged, and none is lost.
+ * down means "try again". One that fails over a message means the same, once; the second time the
+ * message goes on with what unjudged.c says of it.
  */
 #include "directory/domain.h"
 #include "filter/judge.h"
@@ -127,6 +128,15 @@ struct smtp_reply smtpd_ask_early(struct smtpd_session *s)
 
 /* ── The message ──────────────────────────────────────────────────────────────────────────── */
 
+struct ipc_strs smtpd_recipients(struct smtpd_transaction *x, struct arena *a)
+{
+	str *list = arena_array(a, str, x->recipient_count);
+	size_t n = 0;
+	for (const struct smtpd_recipient *r = x->recipients; r; r = r->next)
+		list[n++] = r->address;
+	return (struct ipc_strs){ list, n };
+}
+
 /* In order, apart, within the message, not too far behind its start. */
 static bool cuts_are_right(const struct ipc_u64s *cuts, uint64_t size)
 {
@@ -176,7 +186,7 @@ int smtpd_judge(struct smtpd_session *s, struct arena *a, struct filter_judge_re
 		.utf8 = x->utf8,
 		.tls = str_from_z(stream_tls_version(s->stream)),
 		.domain = rules_domain(s),
-		.recipients = recipients(x, a),
+		.recipients = smtpd_recipients(x, a),
 		.accounts = numbers(x, ACCOUNT, a),
 		.of = numbers(x, RECIPIENT, a),
 		.junk_at = numbers(x, JUNK_AT, a),
@@ -188,7 +198,7 @@ int smtpd_judge(struct smtpd_session *s, struct arena *a, struct filter_judge_re
 	};
 	int rc = filter_judge(s->task, &s->world->filter, &in, a, out);
 	bool refuses = out->action == JUDGE_REJECT || out->action == JUDGE_TEMPFAIL;
-	if (rc == 0 && (out->action > JUDGE_TEMPFAIL || refuses != (out->code != 0) ||
+	if (rc == 0 && (out->action >= JUDGE_ACTION_COUNT || refuses != (out->code != 0) ||
 			       !cuts_are_right(&out->cuts, x->incoming.size) ||
 			       !own_is_right(out, x->destination_count)))
 		rc = -EBADMSG;
@@ -201,6 +211,10 @@ struct smtp_reply smtpd_unjudged(struct smtpd_session *s, int rc)
 {
 	log_error(&s->transaction.log, "a message could not be judged",
 		F_Z("error", strerrordesc_np(-rc)));
+	if (smtpd_filter_failed(rc))
+		return smtp_reply(451, 4, 3, 0,
+			STR("The message could not be examined: the filter failed over it, try "
+			    "again later"));
 	return smtp_reply(
 		451, 4, 3, 0, STR("The message cannot be examined at the moment, try again later"));
 }
@@ -216,7 +230,10 @@ struct smtp_reply smtpd_refuse_judged(struct smtpd_session *s, const struct filt
 	struct smtp_reply reply = smtpd_say(s, (int)v->code, (int)v->klass, (int)v->subject,
 		(int)v->detail, "%.*s", STR_ARG(v->text));
 	smtpd_count_message(s, reply.code);
-	(void)!delivery_record(s->task, &s->world->delivery, &in, &arena, &out);
+	if (v->record.n)
+		(void)!delivery_record(s->task, &s->world->delivery, &in, &arena, &out);
+	else
+		smtpd_record_refused(s, &reply);
 	return smtpd_with_id(s, &reply);
 }
 

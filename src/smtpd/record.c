@@ -2,6 +2,7 @@
  * record.c: the decision record of a message that no filter has judged.
  */
 #include "base/json.h"
+#include "filter/finding.h"
 #include "smtpd/session_internal.h"
 #include "store/directory_store.h"
 
@@ -71,19 +72,47 @@ static void put_entry(const struct directory_find_reply *found, struct json *j)
 	json_end(j);
 }
 
-static void put_decision(const char *action, const struct smtp_reply *reply, struct json *j)
+/* What is decided, and how. */
+struct decision {
+	const char *action;
+	const struct smtp_reply *reply;           /* NULL: the message is taken */
+	const struct filter_judge_reply *verdict; /* NULL: there is none */
+	bool kept;                                /* in the quarantine */
+	const struct directory_find_reply *found; /* a recipient that is refused; or NULL */
+};
+
+/* A verdict that was made without a filter has one finding. */
+static void put_verdict(const struct decision *d, struct json *j)
 {
-	struct buf text CLEANUP(buf_done) = BUF_INIT(4096);
-	json_str(j, "action", str_from_z(action));
-	if (!reply)
-		return;
-	json_str_max(j, "why", reply->text, TEXT_MAX);
-	json_str_max(j, "reply", reply_text(reply, &text), TEXT_MAX);
+	json_array(j, "findings");
+	json_object(j, NULL);
+	json_str(j, "name", str_from_z(finding_infos[FINDING_FILTER_FAILED].name));
+	json_decimal(j, "score", (double)d->verdict->score / 100);
+	json_str(j, "mode", STR("score"));
+	json_str(j, "evidence", STR_EMPTY);
+	json_str(j, "source", STR("smtpd"));
+	json_end(j);
+	json_end(j);
+	json_decimal(j, "score", (double)d->verdict->score / 100);
+	json_bool(j, "kept", d->kept);
 }
 
-/* reply: NULL where the message is taken. */
-static bool put_record(struct smtpd_session *s, const char *action, const struct smtp_reply *reply,
-	str envelope, str refused, const struct directory_find_reply *found, struct buf *out)
+static void put_decision(const struct decision *d, struct json *j)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(4096);
+	if (d->verdict)
+		put_verdict(d, j);
+	json_str(j, "action", str_from_z(d->action));
+	if (d->verdict)
+		json_str_max(j, "why", d->verdict->why, TEXT_MAX);
+	else if (d->reply)
+		json_str_max(j, "why", d->reply->text, TEXT_MAX);
+	if (d->reply)
+		json_str_max(j, "reply", reply_text(d->reply, &text), TEXT_MAX);
+}
+
+static bool put_record(struct smtpd_session *s, const struct decision *decision, str envelope,
+	str refused, struct buf *out)
 {
 	const struct smtpd_transaction *x = &s->transaction;
 	struct json j = JSON_INIT(out);
@@ -96,16 +125,21 @@ static bool put_record(struct smtpd_session *s, const char *action, const struct
 	put_recipients(x, refused, &j);
 	json_str_max(&j, "message_id", message_id_of(envelope), TEXT_MAX);
 	json_i64(&j, "size", (int64_t)x->incoming.size);
-	if (found && found->blocked)
-		put_entry(found, &j);
-	put_decision(action, reply, &j);
+	if (decision->found && decision->found->blocked)
+		put_entry(decision->found, &j);
+	put_decision(decision, &j);
 	json_end(&j);
 	return json_done(&j);
 }
 
-void smtpd_record_accepted(struct smtpd_session *s, str envelope, struct buf *out)
+void smtpd_record_accepted(struct smtpd_session *s, const struct filter_judge_reply *verdict,
+	bool kept, str envelope, struct buf *out)
 {
-	if (!put_record(s, "accept", NULL, envelope, STR_EMPTY, NULL, out))
+	enum judge_action action = verdict ? (enum judge_action)verdict->action : JUDGE_ACCEPT;
+	const struct decision d = {
+		.action = judge_action_name(action), .verdict = verdict, .kept = kept
+	};
+	if (!put_record(s, &d, envelope, STR_EMPTY, out))
 		buf_clear(out);
 }
 
@@ -114,8 +148,10 @@ void smtpd_record_recipient(struct smtpd_session *s, str address, const struct s
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024);
-	const char *action = smtp_reply_is_temporary(reply) ? "defer" : "reject";
-	if (!s->transaction.open || !put_record(s, action, reply, STR_EMPTY, address, found, &text))
+	const struct decision d = { .action = smtp_reply_is_temporary(reply) ? "defer" : "reject",
+		.reply = reply,
+		.found = found };
+	if (!s->transaction.open || !put_record(s, &d, STR_EMPTY, address, &text))
 		return;
 	struct delivery_record_request in = { .record = buf_str(&text) };
 	struct delivery_record_reply out;

@@ -24,6 +24,9 @@ struct smtpd_world {
 	struct delivery_calls delivery;
 	struct filter_calls filter;
 	struct smtpd_counts *counts;
+	/* Of all processes: how many messages are known over which a filter has failed, as delivery
+	 * said last; NULL: that is not kept. */
+	_Atomic uint64_t *suspects;
 	size_t *memory; /* left in the process for large messages: incoming.h; NULL: none */
 	/* A new, empty file without a name for a message; or -errno. */
 	int (*open_spool)(void *context);

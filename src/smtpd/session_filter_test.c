@@ -10,6 +10,8 @@
 
 #include "smtpd/session_testing.h"
 
+#include <stdio.h>
+
 #define HELLO "220 mx.here.test ESMTP Postern\r\n250 mx.here.test\r\n"
 #define ENVELOPE "HELO client.test\r\nMAIL FROM:<a@away.test>\r\nRCPT TO:<alice@here.test>\r\n"
 #define ENVELOPE_TOLD HELLO "250 2.1.0 Sender ok\r\n250 2.1.5 Recipient ok\r\n"
@@ -55,6 +57,8 @@ static void run(struct scene *s)
 	buf_done(&s->r.output);
 	buf_clear(&s->w.delivered);
 	buf_clear(&s->w.traces);
+	buf_clear(&s->w.records);
+	s->w.quarantined = s->w.copies = s->w.recalled = s->w.forgiven = 0;
 	s->w.commits = s->w.judged = s->w.junk = s->w.found_spam = s->w.found_ham = 0;
 	s->w.counts = (struct smtpd_counts){ 0 };
 	s->r.input = buf_str(&s->input);
@@ -137,10 +141,29 @@ static void refused(void **state)
 }
 
 #define NOT_NOW "451 4.3.0 The message cannot be examined at the moment, try again later (ID)\r\n"
+#define FAILED                                                                                     \
+	"451 4.3.0 The message could not be examined: the filter failed over it, try again later " \
+	"(ID)\r\n"
+
+/* The filter is not there, or our machine lacks something: that is no message's fault. */
+static void without_a_filter_it_is_put_off(void **state)
+{
+	static const int errors[] = { -ENOTCONN, -ENOMEM, -ECANCELED, -EIO };
+	struct scene *s = *state;
+	verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
+	say_message(s, 50);
+	for (size_t k = 0; k < ARRAY_LEN(errors); k++) {
+		s->w.fail_at = s->w.calls + 3;
+		s->w.fail_with = errors[k];
+		run(s);
+		assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+		assert_int_equal(s->w.commits + s->w.failures + s->w.copies, 0);
+	}
+}
 
 static void without_a_verdict_it_is_put_off(void **state)
 {
-	static const int errors[] = { -ECONNRESET, -ETIMEDOUT, -EBADMSG };
+	static const int errors[] = { -ECONNRESET, -ETIMEDOUT, -EBADMSG, -EINVAL, -EMSGSIZE };
 	struct scene *s = *state;
 	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
 		unsigned judge = i == 0 ? 3 : 4; /* 1: the directory, 2: envelope, 3: the spool */
@@ -150,8 +173,11 @@ static void without_a_verdict_it_is_put_off(void **state)
 			s->w.fail_at = s->w.calls + judge;
 			s->w.fail_with = errors[k];
 			run(s);
-			assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+			assert_told(s, ENVELOPE_TOLD GO FAILED BYE);
 			assert_int_equal(s->w.commits, 0);
+			assert_int_equal(s->w.failures, 1);
+			s->w.failures = 0;
+			s->w.suspects = 0;
 			/* The envelope alone may go unanswered. */
 			s->w.fail_at = s->w.calls + 2;
 			run(s);
@@ -172,19 +198,165 @@ static void nonsense_is_no_verdict(void **state)
 		verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
 		s->w.verdict.cuts = cuts[i];
 		run(s);
-		assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+		assert_told(s, ENVELOPE_TOLD GO FAILED BYE);
+		s->w.failures = 0;
 	}
 	s->w.verdict.cuts = (struct ipc_u64s){ 0 };
 	verdict(s, 17, 0, 0, 0, 0, "");
 	run(s);
-	assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+	assert_told(s, ENVELOPE_TOLD GO FAILED BYE);
+	s->w.failures = 0;
 	verdict(s, JUDGE_REJECT, 0, 0, 0, 0, "");
 	run(s);
-	assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+	assert_told(s, ENVELOPE_TOLD GO FAILED BYE);
+	s->w.failures = 0;
 	verdict(s, JUDGE_ACCEPT, 550, 5, 7, 1, "x");
 	run(s);
-	assert_told(s, ENVELOPE_TOLD GO NOT_NOW BYE);
+	assert_told(s, ENVELOPE_TOLD GO FAILED BYE);
 	assert_int_equal(s->w.commits, 0);
+}
+
+/* ── Messages over which the filter fails ─────────────────────────────────────────────────── */
+
+#define CLAIMS                                                                                     \
+	"Authentication-Results: mx.here.test; dmarc=pass\r\nX-Spam-Status: No\r\n"                \
+	"X-Virus-Status: Clean\r\n"
+
+/* The second time it is taken, tagged, kept aside, and what it claims of itself is gone. */
+static void the_second_failure_is_the_last(void **state)
+{
+	struct scene *s = *state;
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		unsigned judge = i == 0 ? 3 : 4;
+		verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
+		s->w.failures = 0;
+		s->w.suspects = 0;
+		s->w.fail_with = -ECONNRESET;
+		for (unsigned n = 1; n <= 2; n++) {
+			buf_clear(&s->input);
+			say(s, ENVELOPE "DATA\r\n");
+			say(s, n == 1 ? "Received: by one\r\n" : "Received: by another\r\n");
+			say(s, CLAIMS "From: x\r\n" HEADER);
+			for (size_t k = 0; k < bodies[i] / 10; k++)
+				say(s, "12345678\r\n");
+			say(s, ".\r\nQUIT\r\n");
+			s->w.fail_at = s->w.calls + judge;
+			run(s);
+			assert_told(s, n == 1 ? ENVELOPE_TOLD GO FAILED BYE
+					      : ENVELOPE_TOLD GO ACCEPTED BYE);
+			assert_int_equal(s->w.failures, n);
+			assert_int_equal(s->w.recalled, n == 2); /* nothing was known before */
+		}
+		/* What a server adds on the way makes no other message of it. */
+		assert_memory_equal(s->w.digests[0], s->w.digests[1], 32);
+		assert_int_equal(s->w.commits, 1);
+		assert_int_equal(s->w.copies, 1);
+		assert_int_equal(s->w.junk, 1);
+		str traces = buf_str(&s->w.traces), record = buf_str(&s->w.records);
+		assert_true(str_find(traces,
+				    STR("\r\nAuthentication-Results: mx.here.test; none")) > 0);
+		assert_true(str_find(traces, STR("\r\nX-Spam-Flag: YES\r\n")) > 0);
+		assert_true(str_find(traces, STR("tests=FILTER_FAILED")) > 0);
+		assert_true(str_find(traces, STR("dmarc=pass")) < 0);
+		assert_true(str_find(traces, STR("X-Spam-Status: No")) < 0);
+		assert_true(str_find(traces, STR("X-Virus-Status")) < 0);
+		assert_true(str_find(buf_str(&s->w.delivered), STR("dmarc=pass")) < 0);
+		assert_true(str_find(record, STR("\"kept\":true")) > 0);
+		assert_true(str_find(record, STR("FILTER_FAILED")) > 0);
+		assert_true(str_find(record, STR("2 times, at first as AAAAAAAAAA")) > 0);
+		assert_true(str_find(record, STR("\"action\":\"junk\"")) > 0);
+	}
+}
+
+/* No filter gets what has failed often enough, and others are judged as ever. */
+static void a_poisonous_message_is_not_judged(void **state)
+{
+	struct scene *s = *state;
+	verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
+	say_message(s, 50);
+	s->w.failures = 2;
+	s->w.suspects = 1;
+	s->w.shunned = true;
+	run(s);
+	assert_told(s, ENVELOPE_TOLD GO ACCEPTED BYE);
+	assert_int_equal(s->w.judged, 0);
+	assert_int_equal(s->w.junk, 1);
+	assert_int_equal(s->w.copies, 1);
+	assert_int_equal(s->w.failures, 2);
+	/* Without a place to keep it aside it is delivered, and the record says so. */
+	s->w.quarantine_fails = -ENOSPC;
+	run(s);
+	assert_told(s, ENVELOPE_TOLD GO ACCEPTED BYE);
+	assert_int_equal(s->w.commits, 1);
+	assert_true(str_find(buf_str(&s->w.records), STR("\"kept\":false")) > 0);
+	s->w.shunned = false;
+	run(s);
+	assert_told(s, ENVELOPE_TOLD GO ACCEPTED BYE);
+	assert_int_equal(s->w.judged, 1);
+	assert_int_equal(s->w.forgiven, 1);
+	assert_int_equal(s->w.copies, 0);
+}
+
+/* What follows from the finding is the configuration's choice. */
+static void what_is_not_judged_goes_where_it_should(void **state)
+{
+	static const struct {
+		struct config_finding finding;
+		const char *told;
+		unsigned commits, junk, quarantined, copies;
+	} rows[] = {
+		{ { .has_score = true, .score = 1 }, ACCEPTED, 1, 0, 0, 1 },
+		{ { .has_mode = true, .mode = CONFIG_MODE_OFF }, ACCEPTED, 1, 0, 0, 1 },
+		{ { .has_mode = true, .mode = CONFIG_MODE_QUARANTINE }, ACCEPTED, 0, 0, 1, 0 },
+		{ { .has_mode = true, .mode = CONFIG_MODE_REJECT },
+			"550 5.7.1 The filter failed over the message: it is not judged. "
+			"(FILTER_FAILED: the filter failed over this message 2 times, at first as "
+			"AAAAAAAAAA: it is not judged) (ID)\r\n",
+			0, 0, 0, 0 },
+	};
+	struct scene *s = *state;
+	verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
+	say_message(s, 50);
+	s->w.failures = 2;
+	s->w.suspects = 1;
+	s->w.shunned = true;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct config_finding finding = rows[i].finding;
+		char told[1024];
+		finding.index = FINDING_FILTER_FAILED;
+		s->w.config.filter.findings = (struct config_findings){ &finding, 1 };
+		run(s);
+		snprintf(told, sizeof told, "%s%s", ENVELOPE_TOLD GO, rows[i].told);
+		assert_true(str_starts(buf_str(&s->r.output), str_from_z(told)));
+		assert_int_equal(s->w.commits, rows[i].commits);
+		assert_int_equal(s->w.junk, rows[i].junk);
+		assert_int_equal(s->w.quarantined, rows[i].quarantined);
+		assert_int_equal(s->w.copies, rows[i].copies);
+	}
+	s->w.config.filter.findings = (struct config_findings){ 0 };
+}
+
+static void quarantined(void **state)
+{
+	struct scene *s = *state;
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		say_message(s, bodies[i]);
+		verdict(s, JUDGE_QUARANTINE, 0, 0, 0, 0, "");
+		s->w.verdict.why = STR("it scores 9");
+		s->w.quarantine_fails = 0;
+		run(s);
+		assert_told(s, ENVELOPE_TOLD GO ACCEPTED BYE);
+		assert_int_equal(s->w.commits, 0);
+		assert_int_equal(s->w.quarantined, 1);
+		s->w.quarantine_fails = -ENOSPC;
+		run(s);
+		assert_told(s, ENVELOPE_TOLD GO "452 4.3.1 No space left for this message, try "
+						"again later\r\n" BYE);
+		s->w.quarantine_fails = -EUCLEAN;
+		run(s);
+		assert_told(s, ENVELOPE_TOLD GO
+			"451 4.3.0 Cannot store this message now, try again later\r\n" BYE);
+	}
 }
 
 /* Each set of the three fields is cut out; what is left is the same, wherever it is stored. */
@@ -362,6 +534,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(accepted_and_junk, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_a_filter_it_is_put_off, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_second_failure_is_the_last, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_poisonous_message_is_not_judged, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_not_judged_goes_where_it_should, setup, teardown),
+		cmocka_unit_test_setup_teardown(quarantined, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_verdict_it_is_put_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(nonsense_is_no_verdict, setup, teardown),
 		cmocka_unit_test_setup_teardown(fields_are_cut_out, setup, teardown),

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "filter/unjudged.h"
 #include "proto/smtp_command.h"
 #include "smtpd/incoming.h"
 #include "smtpd/session.h"
@@ -37,6 +38,15 @@ struct smtpd_destination {
 	size_t recipient;            /* the first that leads here, from 0 */
 };
 
+/* What is known of a message over which a filter has failed. */
+struct smtpd_doubt {
+	char digest[UNJUDGED_DIGEST];
+	bool has_digest;
+	uint64_t count; /* of failures */
+	bool shunned;   /* no filter gets it */
+	str first;      /* its id at the first one; in the arena of the message */
+};
+
 /* From MAIL to the end of the message. */
 struct smtpd_transaction {
 	struct arena arena;
@@ -55,6 +65,7 @@ struct smtpd_transaction {
 	const struct config_domain *rules; /* of the recipients' domain; NULL: those for all */
 	bool chunking;                     /* BDAT was used: DATA is out of place */
 	struct incoming incoming;
+	struct smtpd_doubt doubt;
 };
 
 struct smtpd_session {
@@ -95,9 +106,11 @@ void smtpd_reset(struct smtpd_session *s);
 void smtpd_start_over(struct smtpd_session *s);
 
 /* The decision record of a message that is taken unjudged, into *out (empty where it does not fit);
- * envelope: of its summary. */
+ * envelope: of its summary. verdict: NULL, or one of smtpd_judge_failed(). kept: a copy is in the
+ * quarantine. */
 enum { SMTPD_RECORD_MAX = 256 * 1024 };
-void smtpd_record_accepted(struct smtpd_session *s, str envelope, struct buf *out);
+void smtpd_record_accepted(struct smtpd_session *s, const struct filter_judge_reply *verdict,
+	bool kept, str envelope, struct buf *out);
 /* The reply with the id behind its text, for whoever asks about it. */
 struct smtp_reply smtpd_with_id(struct smtpd_session *s, const struct smtp_reply *reply);
 /* Hands over the record of a message that this reply refuses or puts off. Waits. */
@@ -119,10 +132,26 @@ bool smtpd_blocked(
 	const struct smtpd_session *s, str address, const struct directory_find_reply *found);
 /* Why the message need not come (the record is handed over already); code 0: it may. Waits. */
 struct smtp_reply smtpd_ask_early(struct smtpd_session *s);
+/* Their addresses, in the arena. */
+struct ipc_strs smtpd_recipients(struct smtpd_transaction *x, struct arena *a);
 /* The verdict, checked and logged, in the arena. The message was flushed to its file. Waits. */
 int smtpd_judge(struct smtpd_session *s, struct arena *a, struct filter_judge_reply *out);
 /* The reply where there is no verdict. */
 struct smtp_reply smtpd_unjudged(struct smtpd_session *s, int rc);
+
+/* Fills the transaction's doubt with what is known of the message: nothing, as long as no filter
+ * has failed over any. Waits. */
+void smtpd_recall(struct smtpd_session *s, struct arena *a);
+/* Whether that result of smtpd_judge() means that a filter had the message, and failed over it. */
+bool smtpd_filter_failed(int rc);
+/* Tells of that failure, of a call that began then (task_now()); the doubt counts it. Waits. */
+void smtpd_tell_failure(struct smtpd_session *s, struct arena *a, int64_t began);
+/* The verdict where it is not to be judged any more; without a record. Negative errno where the
+ * message cannot be read. */
+int smtpd_judge_failed(struct smtpd_session *s, struct arena *a, struct filter_judge_reply *out);
+/* The whole message, in memory or mapped: to be given back. Negative errno. */
+int smtpd_view(struct incoming *in, str *out);
+void smtpd_unview(const struct incoming *in, str view);
 /* The reply of a verdict that refuses; hands over its record. Waits. */
 struct smtp_reply smtpd_refuse_judged(struct smtpd_session *s, const struct filter_judge_reply *v);
 /* Appends the front of the message without what is cut out; behind *out_offset all of it stays. */

@@ -278,12 +278,13 @@ static void without_a_spool_it_is_refused_for_now(void **state)
 			const char *told;
 		} rows[] = {
 			{ 3, -ENOSPC, "452 4.3.1 No space left" }, /* the spool */
-			{ 4, -ECONNRESET, "451 4.3.0 The message cannot be examined" },
+			{ 4, -ECONNRESET, "451 4.3.0 The message could not be examined" },
 			{ 5, -ECONNRESET, "451 4.3.0 Cannot store" },
 		};
 		for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
 			s->w.fail_at = s->w.calls + rows[n].call;
 			s->w.fail_with = rows[n].error;
+			s->w.failures = s->w.suspects = 0;
 			run(s);
 			assert_int_equal(s->r.accepted, 0);
 			assert_int_equal(count(s, rows[n].told), 1);

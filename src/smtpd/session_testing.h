@@ -44,12 +44,20 @@ struct testing_world {
 	uint64_t results[4];                /* of the first destinations of each commit */
 	struct filter_envelope_reply early; /* of the filter, with its domain's code */
 	struct filter_judge_reply verdict;
-	uint64_t blocked; /* what bob refuses the sender for; he has a junk_at of 4 */
+	uint64_t blocked;          /* what bob refuses the sender for; he has a junk_at of 4 */
+	int quarantine_fails;      /* -errno */
+	bool shunned;              /* what is known of the message before it is judged */
+	_Atomic uint64_t suspects; /* the processes' */
 
 	/* What happened. */
 	unsigned commits; /* messages that were stored */
 	unsigned judged, junk;
 	unsigned found_spam, found_ham; /* of the filter's finding, as delivery was told */
+	unsigned failures;              /* that were told of, and count for each message */
+	unsigned recalled;              /* questions whether there were any */
+	unsigned quarantined, copies, forgiven;
+	struct buf records;  /* of what was delivered or kept */
+	char digests[2][32]; /* of the last two failures */
 	unsigned entered, left;
 	struct ip last_entered;
 	struct buf delivered; /* for each commit "1 2+detail\n" and the body */
@@ -159,6 +167,8 @@ static inline void testing_keep(struct testing_world *w, const struct delivery_c
 	buf_add(&w->traces, in->front);
 	for (size_t i = 0; i < in->junk.n; i++)
 		w->junk += in->junk.v[i] != 0;
+	w->forgiven += in->forgiven.n == 32;
+	buf_add(&w->records, in->record);
 	w->commits++;
 }
 
@@ -193,11 +203,67 @@ static inline int testing_commit(struct task *t, void *self,
 	for (size_t i = 0; i < MIN(in->accounts.n, ARRAY_LEN(w->results)); i++)
 		results[i] = w->results[i];
 	out->results = (struct ipc_u64s){ results, in->accounts.n };
+	out->suspects = w->failures;
 	(void)!str_copy_z(in->id, w->id, sizeof w->id);
 	ASSERT(in->judged == (in->findings.n == 1));
-	*(in->junk ? &w->found_spam : &w->found_ham) += in->judged;
+	bool junk = false;
+	for (size_t i = 0; i < in->junk.n; i++)
+		junk |= in->junk.v[i] != 0;
+	*(junk ? &w->found_spam : &w->found_ham) += in->judged;
 	testing_keep(w, in);
 	return testing_wait(t); /* it may be stored, and the answer not arrive */
+}
+
+static inline int testing_quarantine(struct task *t, void *self,
+	const struct delivery_quarantine_request *in, struct arena *a,
+	struct delivery_quarantine_reply *out)
+{
+	struct testing_world *w = self;
+	ASSERT(in->accounts.n > 0 && in->details.n == in->accounts.n && in->recipients.n > 0);
+	ASSERT(str_starts(in->trace, STR("Return-Path: <")) && str_find(in->trace, in->id) > 0);
+	ASSERT(in->reason.n && in->client.n && str_starts(in->envelope, STR("(")));
+	ASSERT(in->message >= 0 || in->content.n == in->size);
+	ASSERT(in->copy ? in->record.n == 0 : str_find(in->record, in->id) > 0);
+	int rc = testing_wait(t);
+	if (rc == 0)
+		rc = w->quarantine_fails;
+	if (rc < 0)
+		return rc;
+	w->quarantined += !in->copy;
+	w->copies += in->copy;
+	buf_add(&w->records, in->record);
+	return testing_wait(t);
+}
+
+static inline int testing_failed(struct task *t, void *self,
+	const struct delivery_failed_request *in, struct arena *a,
+	struct delivery_failed_reply *out)
+{
+	struct testing_world *w = self;
+	int rc = testing_wait(t);
+	if (rc < 0)
+		return rc;
+	ASSERT(in->digest.n == sizeof w->digests[0] && in->id.n == 10);
+	memcpy(w->digests[0], w->digests[1], sizeof w->digests[0]);
+	memcpy(w->digests[1], in->digest.p, sizeof w->digests[1]);
+	*out = (struct delivery_failed_reply){
+		.count = ++w->failures, .first = STR("AAAAAAAAAA"), .suspects = 1
+	};
+	return 0;
+}
+
+static inline int testing_suspect(struct task *t, void *self,
+	const struct delivery_suspect_request *in, struct arena *a,
+	struct delivery_suspect_reply *out)
+{
+	struct testing_world *w = self;
+	ASSERT(in->digest.n == sizeof w->digests[0]);
+	w->recalled++;
+	*out = (struct delivery_suspect_reply){ .count = w->failures,
+		.shunned = w->shunned,
+		.first = STR("AAAAAAAAAA"),
+		.suspects = w->suspects };
+	return testing_wait(t);
 }
 
 static inline int testing_record(struct task *t, void *self,
@@ -295,7 +361,10 @@ static inline void testing_init(struct testing_world *w)
 {
 	static const struct directory_ops directory = { .find = testing_find };
 	static const struct delivery_ops delivery = { .commit = testing_commit,
-		.record = testing_record };
+		.record = testing_record,
+		.quarantine = testing_quarantine,
+		.failed = testing_failed,
+		.suspect = testing_suspect };
 	static const struct filter_ops filter = { .envelope = testing_envelope,
 		.judge = testing_judge };
 	struct err err;
@@ -306,6 +375,7 @@ static inline void testing_init(struct testing_world *w)
 		.sink = { .fd = open("/dev/null", O_WRONLY | O_CLOEXEC), .level = LOG_LEVEL_DEBUG },
 		.delivered = BUF_INIT(64 * 1024 * 1024),
 		.traces = BUF_INIT(1024 * 1024),
+		.records = BUF_INIT(16 * 1024 * 1024),
 		.fail_with = -ECONNRESET,
 	};
 	ASSERT(w->parsed && ip_parse(STR("192.0.2.1"), &w->client));
@@ -316,6 +386,7 @@ static inline void testing_init(struct testing_world *w)
 		.directory = { &directory, w },
 		.delivery = { &delivery, w },
 		.filter = { &filter, w },
+		.suspects = &w->suspects,
 		.open_spool = testing_spool,
 		.admit = testing_admit,
 		.leave = testing_leave,
@@ -328,6 +399,7 @@ static inline void testing_done(struct testing_world *w)
 	close_fd(&w->sink.fd);
 	buf_done(&w->delivered);
 	buf_done(&w->traces);
+	buf_done(&w->records);
 	config_unref(w->parsed);
 }
 

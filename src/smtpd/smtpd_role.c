@@ -117,6 +117,7 @@ static void serve(struct task *t, struct role_client *c, struct stream *stream)
 		.filter = filter_over(s->filter),
 		.counts = &s->counts,
 		.memory = &s->memory,
+		.suspects = census_note(p->census),
 		.open_spool = open_spool,
 		.admit = admit,
 		.leave = role_client_leave,

@@ -72,17 +72,21 @@ static int make_dir(int dir, const char *name, mode_t mode, struct role_user use
 	return give(dir, name, user, mode, err);
 }
 
-static int give_records(int dir, struct role_user user, struct err *err)
+/* A directory with one database in it, of the same name. */
+static int give_store(int dir, const char *name, struct role_user user, struct err *err)
 {
-	static const char *const files[] = { "records.db", "records.db-wal", "records.db-shm" };
-	int rc = make_dir(dir, "records", 0770, user, err);
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	int rc = make_dir(dir, name, 0770, user, err);
 	if (rc < 0 || !user.drop)
 		return rc;
-	int records CLEANUP(close_fd) = openat(dir, "records", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (records < 0)
-		return err_errno(err, errno, "records");
-	for (size_t i = 0; i < ARRAY_LEN(files) && rc == 0; i++)
-		rc = give(records, files[i], user, 0660, err);
+	int store CLEANUP(close_fd) = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store < 0)
+		return err_errno(err, errno, "%s", name);
+	for (size_t i = 0; i < ARRAY_LEN(suffixes) && rc == 0; i++) {
+		char file[64];
+		snprintf(file, sizeof file, "%s.db%s", name, suffixes[i]);
+		rc = give(store, file, user, 0660, err);
+	}
 	return rc;
 }
 
@@ -153,7 +157,9 @@ int data_dir_prepare(const struct config *config, struct err *err)
 	if (rc == 0)
 		rc = make_dir(dir, "accounts", 0770, delivery, err);
 	if (rc == 0)
-		rc = give_records(dir, delivery, err);
+		rc = give_store(dir, "records", delivery, err);
+	if (rc == 0)
+		rc = give_store(dir, "quarantine", delivery, err);
 	if (rc == 0)
 		rc = make_dir(dir, "spool", 0700, role_user(config, "smtpd"), err);
 	if (rc == 0)

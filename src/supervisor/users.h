@@ -4,6 +4,7 @@
  *
  *   data_dir/            directory   0711   directory.db and its secret
  *   data_dir/accounts/   delivery    0770   group "store", which delivery and mailbox share
+ *   data_dir/records/    delivery    0770   the same group; so is data_dir/quarantine/
  *   data_dir/spool/      smtpd       0700
  *   data_dir/run/        root        0750   the control socket; group "store"
  *   data_dir/tls/        root        0700

@@ -158,7 +158,7 @@ def test_directory(letters):
     assert len(lines) == 20
     (refused,) = [line for line in lines if "reject" in line]
     assert "new/7.eml" in refused and "GTUBE 1000.00" in refused
-    assert done.stderr.startswith(b"20 messages: 0 accepted, 19 to Junk, 1 refused")
+    assert done.stderr.startswith(b"20 messages: 0 accepted, 19 to Junk, 0 quarantined, 1 refused")
 
 
 def test_one_worker_says_the_same(letters):

@@ -2,6 +2,7 @@
 import base64
 import ctypes
 import errno
+import json
 import mmap
 import os
 import pathlib
@@ -90,6 +91,34 @@ def test_full_disk(make_server, small_disk):
     found = load.stored_tokens(server, ALICE)
     assert [token for token in accepted + [token] if found[token] != 1] == []
     assert not [token for token in refused if found[token]]
+    done = server.verify()
+    assert done.returncode == 0, done.stdout + done.stderr
+    server.stop()
+
+
+@pytest.mark.root
+def test_full_disk_for_the_quarantine(make_server, small_disk):
+    """What should be kept aside is put off; nothing that was accepted is missing there."""
+    server = make_server(settings={"filter": {"junk_at": 0.1, "quarantine_at": 0.1, "reject_at": 500.0}},
+                         start=False)
+    (server.data / "quarantine").mkdir(exist_ok=True)
+    resize = small_disk(server.data / "quarantine", "3m")
+    server.start()
+    accepted, refused = [], []
+    for n in range(200):
+        reply = attempt(server, f"token{n}", lines=3000)
+        if reply.code == 250:
+            accepted.append(reply.id)
+            continue
+        assert reply.matches("452 4.3.1 "), reply
+        refused.append(reply)
+        if len(refused) == 3:
+            break
+    assert accepted and len(refused) == 3
+    kept = [json.loads(line) for line in server.verb("quarantine", "list", "--json").stdout.splitlines()]
+    assert [item["id"] for item in kept] == accepted[::-1]
+    resize("64m")
+    assert attempt(server, "after", lines=3000).code == 250
     done = server.verify()
     assert done.returncode == 0, done.stdout + done.stderr
     server.stop()
