@@ -1,8 +1,10 @@
 """The servers that are measured, behind one face: start, port, pid, stored, stop."""
+import math
 import os
 import pathlib
 import resource
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -34,6 +36,32 @@ class Postfix:
     def stop(self):
         self.server.stop()
         shutil.rmtree(self.home)
+
+
+class Sink:
+    """Postfix's smtp-sink, which says yes to everything and keeps nothing: what smtp-source and the
+    kernel alone take."""
+    name = "smtp-sink"
+
+    def start(self):
+        self.port = ports.free_port()
+        self.process = subprocess.Popen(["smtp-sink", "-u", "postfix", f"127.0.0.1:{self.port}", "200"])
+        self.pid = self.process.pid
+        procs.wait_until(self._listens, 20, "smtp-sink")
+
+    def _listens(self):
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stored(self):
+        return math.inf
+
+    def forget(self):
+        pass
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
 
 
 class Postern:

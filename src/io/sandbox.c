@@ -127,18 +127,18 @@ static int restrict_access(const struct sandbox *s, struct err *err)
 /* Talking over descriptors that it has; memory, threads, time. */
 static const int basic_calls[] = { CALL(accept4), CALL(brk), CALL(clock_getres),
 	CALL(clock_gettime), CALL(clock_nanosleep), CALL(close), CALL(dup), CALL(epoll_create1),
-	CALL(epoll_ctl), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(epoll_wait), CALL(eventfd2), CALL(exit),
-	CALL(exit_group), CALL(fcntl), CALL(fstat), CALL(futex), CALL(getegid), CALL(geteuid),
-	CALL(getgid), CALL(getpeername), CALL(getpid), CALL(getrandom), CALL(getrlimit),
-	CALL(getrusage), CALL(getsockname), CALL(getsockopt), CALL(gettid), CALL(gettimeofday),
-	CALL(getuid), CALL(lseek), CALL(madvise), CALL(memfd_create), CALL(mincore), CALL(mmap),
-	CALL(mprotect), CALL(mremap), CALL(munmap), CALL(nanosleep), CALL(pipe2), CALL(poll),
-	CALL(ppoll), CALL(pread64), CALL(preadv), CALL(prlimit64), CALL(pwrite64), CALL(pwritev),
-	CALL(read), CALL(readv), CALL(recvfrom), CALL(recvmsg), CALL(restart_syscall), CALL(rseq),
-	CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sched_getaffinity),
-	CALL(sched_yield), CALL(sendmsg), CALL(sendto), CALL(set_robust_list), CALL(setsockopt),
-	CALL(shutdown), CALL(sigaltstack), CALL(sysinfo), CALL(tgkill), CALL(time), CALL(uname),
-	CALL(write), CALL(writev), CALL(ftruncate) };
+	CALL(epoll_ctl), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(epoll_wait), CALL(eventfd2),
+	CALL(exit), CALL(exit_group), CALL(fcntl), CALL(fstat), CALL(futex), CALL(getegid),
+	CALL(geteuid), CALL(getgid), CALL(getpeername), CALL(getpid), CALL(getrandom),
+	CALL(getrlimit), CALL(getrusage), CALL(getsockname), CALL(getsockopt), CALL(gettid),
+	CALL(gettimeofday), CALL(getuid), CALL(lseek), CALL(madvise), CALL(memfd_create),
+	CALL(mincore), CALL(mmap), CALL(mprotect), CALL(mremap), CALL(munmap), CALL(nanosleep),
+	CALL(pipe2), CALL(poll), CALL(ppoll), CALL(pread64), CALL(preadv), CALL(prlimit64),
+	CALL(pwrite64), CALL(pwritev), CALL(read), CALL(readv), CALL(recvfrom), CALL(recvmsg),
+	CALL(restart_syscall), CALL(rseq), CALL(rt_sigaction), CALL(rt_sigprocmask),
+	CALL(rt_sigreturn), CALL(sched_getaffinity), CALL(sched_yield), CALL(sendmsg), CALL(sendto),
+	CALL(set_robust_list), CALL(setsockopt), CALL(shutdown), CALL(sigaltstack), CALL(sysinfo),
+	CALL(tgkill), CALL(time), CALL(uname), CALL(write), CALL(writev), CALL(ftruncate) };
 
 /* Opening files, below the paths that Landlock allows. */
 static const int file_calls[] = { CALL(access), CALL(faccessat), CALL(faccessat2), CALL(fallocate),
