@@ -31,12 +31,20 @@ static const char whole[] =
 	"\"recipients\":[\"c@d\",\"e@f\"],\"message_id\":\"<1@b>\",\"from\":\"A <a@b>\","
 	"\"subject\":\"Hi\",\"size\":12,\"auth\":{\"spf\":{\"result\":\"softfail\",\"domain\":"
 	"\"b\"},"
-	"\"dkim\":[{\"result\":\"pass\",\"bits\":2048},{\"result\":\"odd\"}]},\"findings\":["
+	"\"dkim\":[{\"result\":\"pass\",\"bits\":2048},{\"result\":\"odd\"}]},\"local\":["
+	"{\"list\":\"block\",\"subject\":\"192.0.2.0/24\",\"for\":\"\",\"of\":\"client\",\"found\":"
+	"\"192.0.2.1\",\"counts\":true,\"comment\":\"why\"},{\"list\":\"allow\",\"subject\":\"b\","
+	"\"for\":\"e@f\",\"of\":\"sender\",\"found\":\"a@b\",\"counts\":false}],\"findings\":["
 	"{\"name\":\"SMALL\",\"score\":0.5,\"mode\":\"score\"},"
 	"{\"name\":\"BIG\",\"score\":-4.25,\"mode\":\"score\",\"evidence\":\"e\",\"source\":\"s\"},"
 	"{\"name\":\"SEEN\",\"score\":2,\"mode\":\"observe\"}],\"score\":5.5,"
-	"\"thresholds\":{\"junk\":5,\"reject\":15},\"action\":\"junk\",\"why\":\"w\","
-	"\"reply\":\"250 2.0.0 Ok\"}";
+	"\"thresholds\":{\"junk\":5,\"reject\":15,\"of\":\"e@f\"},\"action\":\"junk\",\"why\":"
+	"\"w\","
+	"\"reply\":\"250 2.0.0 Ok\",\"destinations\":[{\"recipient\":\"c@d\",\"action\":\"accept\","
+	"\"score\":5.5,\"junk_at\":6,\"reject_at\":15,\"own\":true,\"why\":\"\"},{\"recipient\":"
+	"\"e@f\","
+	"\"action\":\"junk\",\"score\":105.5,\"junk_at\":5,\"reject_at\":15,\"own\":false,\"why\":"
+	"\"blocked\"}]}";
 
 static void the_whole_story(void **state)
 {
@@ -51,13 +59,21 @@ static void the_whole_story(void **state)
 		"b\n"
 		"  DKIM        passes; bits 2048\n"
 		"  DKIM        odd\n"
+		"  blocked     192.0.2.0/24, for all: client 192.0.2.1 (why)\n"
+		"  allowed     b, for e@f: sender a@b; does not count: nothing shows that it is "
+		"the one\n"
 		"  findings\n"
 		"      -4.25  BIG: e [s]\n"
 		"      +2.00  SEEN (observed, not counted)\n"
 		"      +0.50  SMALL\n"
-		"  score       5.50; junk from 5.00 on; rejected from 15.00 on\n"
+		"  score       5.50; junk from 5.00 on; rejected from 15.00 on (thresholds of "
+		"e@f)\n"
 		"  decision    junk: w\n"
 		"  reply       250 2.0.0 Ok\n"
+		"  for         c@d: accept (scores 5.50; its own thresholds: junk from 6.00 on, "
+		"rejected from 15.00 on)\n"
+		"  for         e@f: junk: blocked (scores 105.50; thresholds of all: junk from "
+		"5.00 on, rejected from 15.00 on)\n"
 		"  delivered   account 1 (alice@example.test), mailbox 2, UID 3\n"
 		"  failed      account 4: No space left on device\n";
 	struct buf out = BUF_INIT(10000);
