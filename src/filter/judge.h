@@ -131,7 +131,7 @@ struct envelope_result {
 
 /* What ENVELOPE_ARENA_MAX bytes of an arena hold. Slices of the facts are copied. Waits as the
  * look-ups do. */
-enum { ENVELOPE_ARENA_MAX = 1024 * 1024 };
+enum { ENVELOPE_ARENA_MAX = 2 * 1024 * 1024 };
 void judge_envelope(const struct config *config, const struct dns *dns,
 	const struct list_access *lists, const struct judge_facts *facts, struct arena *a,
 	struct envelope_result *out);
