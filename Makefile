@@ -7,7 +7,7 @@ MESON_FLAGS = --buildtype=release -Dhardened=true -Db_lto=$(LTO)
 INSTALL = install
 
 .DEFAULT_GOAL := help
-.PHONY: help build serve check bench fuzz torture format install install-library clean
+.PHONY: help build serve check bench soak fuzz torture format install install-library clean
 
 help: ## this list
 	@awk -F ' ## ' '/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ check: ## everything: sanitizers, unit tests, end to end, short fuzz and torture
 bench: build ## Postern beside its peers: rates, CPU, memory, idle connections; writes build/bench.json
 	@tools/install-packages bench bench-unpacked
 	@bench/run $(BENCH)
+
+soak: build ## 100,000 mixed messages, real and hostile, through the whole server: does anything grow? (SOAK="--messages N")
+	@tools/install-packages bench
+	@bench/soak $(SOAK)
 
 fuzz: ## every fuzz target, ten minutes each (SECONDS=600)
 	@tools/install-packages build check
