@@ -57,22 +57,36 @@ static int add(struct job *j)
 	return rc == -EEXIST ? 0 : rc;
 }
 
+/* Where nothing was ever kept there is nothing to remove, and no file is made for that. */
+static int expire(struct job *j)
+{
+	struct quarantiner *q = j->q;
+	int rc = q->store ? 0 : quarantine_open(q->data_dir, 0, &q->store, &j->err);
+	if (rc == 0)
+		rc = quarantine_expire(q->store, j->now - q->keep / NSEC_PER_SEC, EXPIRE_STEP,
+			&j->removed, &j->err);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static void close_store(struct quarantiner *q)
+{
+	quarantine_close(q->store);
+	q->store = NULL;
+}
+
 static void run_job(void *arg)
 {
 	struct job *j = arg;
 	struct quarantiner *q = j->q;
 	j->result = 0;
-	if (!q->store)
+	if (j->in && !q->store)
 		j->result = quarantine_open(q->data_dir, QUARANTINE_CREATE, &q->store, &j->err);
 	if (j->result == 0)
-		j->result = j->in ? add(j)
-				  : quarantine_expire(q->store, j->now - q->keep / NSEC_PER_SEC,
-					    EXPIRE_STEP, &j->removed, &j->err);
-	if (j->result == -EUCLEAN || j->result == -EIO) {
-		/* It may have been put right by then. */
-		quarantine_close(q->store);
-		q->store = NULL;
-	}
+		j->result = j->in ? add(j) : expire(j);
+	/* After a damage it may have been put right by the next time; and between two rounds of
+	 * tidying it need not cost memory. */
+	if (!j->in || j->result == -EUCLEAN || j->result == -EIO)
+		close_store(q);
 }
 
 static int run(struct task *t, struct job *j)

@@ -92,19 +92,20 @@ void unjudged_verdict(const struct config *config, const struct judge_facts *fac
 		.facts = facts,
 		.header = str_first(message, header_length(message)),
 		.envelope = &nothing,
+		.set = STR_EMPTY,
 		.dns_failed = STR_EMPTY };
+	j.junk_at = j.rules->junk_at;
+	j.reject_at = j.rules->reject_at;
 	findings_init(&j.findings, &j.rules->findings, a);
 	j.findings.source = "smtpd";
 	finding_add(&j.findings, FINDING_FILTER_FAILED, why);
 	find_cuts(&j);
-	*out = (struct verdict){ .action = JUDGE_ACCEPT,
-		.why = why,
-		.reply = { .text = STR_EMPTY },
-		.client_name = STR_EMPTY,
-		.record = STR_EMPTY };
 	judgement_decide(&j, out);
+	out->why = out->why.n ? out->why : why;
+	out->client_name = out->record = STR_EMPTY;
 	out->findings = findings_main(&j.findings, 1, a);
 	out->cuts = j.cuts;
 	out->cut_count = j.cut_too_far ? 0 : j.cut_count;
-	out->fields = judgement_fields(&j, out, a);
+	str fields = judgement_fields(&j, a);
+	out->fields = arena_join(a, fields, judgement_spam_fields(&j, out, a));
 }

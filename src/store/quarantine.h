@@ -63,8 +63,8 @@ int quarantine_add(struct quarantine *q, const struct quarantine_item *item,
 int quarantine_expire(struct quarantine *q, int64_t before, size_t most, size_t *out_removed,
 	struct err *err) MUST_USE;
 
-/* Calls fn for each, newest first, until it returns false; without trace and targets, and of the summary
- * with the envelope alone. Slices stand during the call. */
+/* Calls fn for each, newest first, until it returns false; without trace and targets, and of the
+ * summary with the envelope alone. Slices stand during the call. */
 int quarantine_list(struct quarantine *q, bool (*fn)(void *arg, const struct quarantine_item *item),
 	void *arg, struct err *err) MUST_USE;
 
