@@ -92,7 +92,10 @@ void unjudged_verdict(const struct config *config, const struct judge_facts *fac
 		.facts = facts,
 		.header = str_first(message, header_length(message)),
 		.envelope = &nothing,
+		.set = STR_EMPTY,
 		.dns_failed = STR_EMPTY };
+	j.junk_at = j.rules->junk_at;
+	j.reject_at = j.rules->reject_at;
 	findings_init(&j.findings, &j.rules->findings, a);
 	j.findings.source = "smtpd";
 	finding_add(&j.findings, FINDING_FILTER_FAILED, why);
@@ -106,5 +109,5 @@ void unjudged_verdict(const struct config *config, const struct judge_facts *fac
 	out->findings = findings_main(&j.findings, 1, a);
 	out->cuts = j.cuts;
 	out->cut_count = j.cut_too_far ? 0 : j.cut_count;
-	out->fields = judgement_fields(&j, out, a);
+	out->fields = arena_join(a, judgement_fields(&j, a), judgement_spam_fields(&j, out, a));
 }
