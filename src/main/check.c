@@ -227,7 +227,8 @@ static void check_seal_key(struct check *c)
 	struct buf pem;
 	struct err err;
 	if (seal_key_load(c->config, &pem, &err) < 0)
-		add_finding(c, true, str_from_z(err.text));
+		add_finding(c, true, config_line(c->config, STR_EMPTY, "arc.key"),
+			str_from_z(err.text));
 	else if (pem.n && seal_key_is_open(c->config))
 		finding(c, false, "arc.key: %s can be read by others: chmod 600 %s",
 			c->config->arc.key.p, c->config->arc.key.p);
