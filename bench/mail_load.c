@@ -1,11 +1,11 @@
 /*
- * mail_load.c: sends given messages over SMTP, each from a client of its own (XCLIENT), and prints for each
- * how long it took from MAIL to the last reply, and that reply's code.
+ * mail_load.c: sends given messages over SMTP, each from a client of its own (XCLIENT), and prints
+ * for each how long it took from MAIL to the last reply, and that reply's code.
  *
  *     mail_load PORT SESSIONS RECIPIENT FILE
  *
- * FILE: a line "SIZE ADDRESS HELO SENDER" before each message, which is dot-stuffed already and has its
- * closing line. SENDER "<>" is the null path. What is printed: "MICROSECONDS CODE" a line.
+ * FILE: a line "SIZE ADDRESS HELO SENDER" before each message, which is dot-stuffed already and has
+ * its closing line. SENDER "<>" is the null path. What is printed: "MICROSECONDS CODE" a line.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -126,7 +126,8 @@ static void send_one(const struct load *l, struct message *m)
 	if (connect(t.fd, (struct sockaddr *)&to, sizeof to) < 0)
 		die("connect");
 	bool ready = reply(&t) == 220 && command(&t, "EHLO load.test\r\n", "", "") == 250 &&
-		     command(&t, "XCLIENT ADDR=%s NAME=[UNAVAILABLE] HELO=%s\r\n", m->address, m->helo) == 220 &&
+		     command(&t, "XCLIENT ADDR=%s NAME=[UNAVAILABLE] HELO=%s\r\n", m->address,
+			     m->helo) == 220 &&
 		     command(&t, "EHLO %s\r\n", m->helo, "") == 250;
 	long begun = now_us();
 	if (ready)
@@ -158,7 +159,8 @@ static void read_messages(struct load *l, const char *path)
 		l->messages = realloc(l->messages, (l->n + 1) * sizeof *l->messages);
 		struct message *m = &l->messages[l->n++];
 		*m = (struct message){ 0 };
-		if (sscanf(p, "%zu %63s %255s %255s", &m->size, m->address, m->helo, m->sender) != 4)
+		if (sscanf(p, "%zu %63s %255s %255s", &m->size, m->address, m->helo, m->sender) !=
+			4)
 			die("the file");
 		m->bytes = (const char *)memchr(p, '\n', (size_t)(end - p)) + 1;
 		p = m->bytes + m->size;
