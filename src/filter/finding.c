@@ -157,14 +157,22 @@ static double lowest(const struct finding *f)
 	return f->mode == CONFIG_MODE_OBSERVE || f->mode == CONFIG_MODE_OFF ? 0 : least;
 }
 
+static bool is_of_our_lists(enum finding_name name)
+{
+	return name == FINDING_LOCAL_ALLOW_IP || name == FINDING_LOCAL_ALLOW_ADDRESS ||
+	       name == FINDING_LOCAL_ALLOW_DOMAIN;
+}
+
 double findings_least(const struct findings *f, double listed)
 {
 	double sum = listed;
 	for (size_t i = 0; i < f->n; i++)
 		sum += lowest(&f->list[i]);
-	for (int name = 0; name < FINDING_COUNT; name++) {
-		struct finding possible = as_configured(f, (enum finding_name)name);
-		sum += finding_has(f, (enum finding_name)name) ? 0 : MIN(lowest(&possible), 0.0);
+	for (unsigned i = 0; i < FINDING_COUNT; i++) {
+		enum finding_name name = (enum finding_name)i;
+		struct finding possible = as_configured(f, name);
+		if (!is_of_our_lists(name) && !finding_has(f, name))
+			sum += MIN(lowest(&possible), 0.0);
 	}
 	return sum;
 }

@@ -81,7 +81,8 @@ bool finding_has(const struct findings *f, enum finding_name name);
 double findings_score(const struct findings *f);
 
 /* The least that they can still add up to, whatever else is found and known; lists in the DNS may
- * speak for the message with `listed`, which is no more than 0. */
+ * speak for the message with `listed`, which is no more than 0. Lists of our own are known by then.
+ */
 double findings_least(const struct findings *f, double listed);
 
 /* Whether one of that name is left out. */
