@@ -11,7 +11,7 @@
 /* Account files kept open, beside those in use: each costs some hundred KiB. */
 enum { KEEP_OPEN = 32 };
 /* Deliveries of one message that its record lists. */
-enum { DELIVERIES_MAX = 500 };
+enum { DELIVERIES_MAX = 500, NAME_SHOWN = 60 };
 #define CHANGED_TIMEOUT SECONDS(10)
 
 /* A commit costs as much as a dozen messages in it. Where messages come together, those that were
@@ -316,12 +316,20 @@ static bool own_is_right(const struct delivery_commit_request *in)
 	return true;
 }
 
+/* As whoever reads the record knows it. */
+static str mailbox_name(const struct account_delivery *d)
+{
+	if (d->out_mailbox == 0 || d->out_inbox)
+		return d->out_mailbox ? STR("INBOX") : STR_EMPTY;
+	return d->special_use == SPECIAL_USE_JUNK ? STR("Junk") : d->name;
+}
+
 static void keep_record(struct delivery *d, str record, const struct ipc_u64s *accounts,
 	const struct pending *pending)
 {
 	if (!d->recorder || record.n == 0)
 		return;
-	struct buf text CLEANUP(buf_done) = BUF_INIT(64 * 1024);
+	struct buf text CLEANUP(buf_done) = BUF_INIT(128 * 1024);
 	struct json j = JSON_INIT(&text);
 	json_array(&j, NULL);
 	for (size_t i = 0; i < MIN(accounts->n, (size_t)DELIVERIES_MAX); i++) {
@@ -329,6 +337,7 @@ static void keep_record(struct delivery *d, str record, const struct ipc_u64s *a
 		json_object(&j, NULL);
 		json_i64(&j, "account", (int64_t)accounts->v[i]);
 		json_i64(&j, "mailbox", (int64_t)own->out_mailbox);
+		json_str_max(&j, "name", mailbox_name(own), NAME_SHOWN);
 		json_i64(&j, "uid", own->out_uid);
 		json_i64(&j, "result", -pending[i].result);
 		json_end(&j);

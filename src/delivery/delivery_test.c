@@ -384,8 +384,8 @@ static void records_come_with_their_deliveries(void **state)
 	assert_int_equal(o->results[0], 0);
 	char text[200];
 	snprintf(text, sizeof text,
-		"[{\"account\":1,\"mailbox\":1,\"uid\":1,\"result\":0},"
-		"{\"account\":2,\"mailbox\":0,\"uid\":0,\"result\":%d}]",
+		"[{\"account\":1,\"mailbox\":1,\"name\":\"INBOX\",\"uid\":1,\"result\":0},"
+		"{\"account\":2,\"mailbox\":0,\"name\":\"\",\"uid\":0,\"result\":%d}]",
 		(int)o->results[1]);
 	const char *expected = text;
 	assert_ok(records_open(s.dir, RECORDS_READ_ONLY, &records, &err), &err);

@@ -1,6 +1,6 @@
 /*
  * dkim_runner.c: verifies, signs and seals messages named on standard input, for tests that compare
- *with other people's suites and programs. Not installed.
+ * with other people's suites and programs. Not installed.
  *
  *	dns NAME TYPE DATA     a line of the table (dns_testing.h), until the next "reset"
  *	verify NOW PATH        one line a signature, one for the chain

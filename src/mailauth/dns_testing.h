@@ -15,7 +15,7 @@
  *
  * A space in a name is written \x20. "*" as the type stands for every type. A name is there
  *(nodata, not nxdomain) when it or a name below it has a line. A wildcard answers for names that
- *have no line of their own. Eight CNAMEs in a row, and a loop, are temporary, as from a resolver.
+ * have no line of their own. Eight CNAMEs in a row, and a loop, are temporary, as from a resolver.
  *Types: A, AAAA, NS, CNAME, PTR, MX, TXT.
  */
 #pragma once

@@ -403,11 +403,15 @@ static void tell_delivery(const json_t *d, const struct why_names *names, struct
 	label(out, result ? "failed" : "delivered");
 	buf_printf(out, "account %llu", (unsigned long long)account);
 	put(out, " (", names->account(names->context, account), ")");
-	if (result)
+	if (result) {
 		buf_printf(out, ": %s\n", error ? error : "unknown error");
+		return;
+	}
+	if (has(d, "name"))
+		put(out, ", ", text_of(d, "name"), "");
 	else
-		buf_printf(out, ", mailbox %lld, UID %lld\n", (long long)integer_of(d, "mailbox"),
-			(long long)integer_of(d, "uid"));
+		buf_printf(out, ", mailbox %lld", (long long)integer_of(d, "mailbox"));
+	buf_printf(out, ", UID %lld\n", (long long)integer_of(d, "uid"));
 }
 
 void why_story(const struct why *w, const struct why_names *names, struct buf *out)

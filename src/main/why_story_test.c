@@ -79,11 +79,11 @@ static void the_whole_story(void **state)
 		"rejected from 15.00 on)\n"
 		"  for         e@f: junk: blocked (scores 105.50; thresholds of all: junk from "
 		"5.00 on, rejected from 15.00 on)\n"
-		"  delivered   account 1 (alice@example.test), mailbox 2, UID 3\n"
+		"  delivered   account 1 (alice@example.test), Junk, UID 3\n"
 		"  failed      account 4: No space left on device\n";
 	struct buf out = BUF_INIT(10000);
 	tell(whole,
-		"[{\"account\":1,\"mailbox\":2,\"uid\":3,\"result\":0},"
+		"[{\"account\":1,\"mailbox\":2,\"name\":\"Junk\",\"uid\":3,\"result\":0},"
 		"{\"account\":4,\"result\":28}]",
 		&out);
 	buf_add_char(&out, '\0');

@@ -48,7 +48,7 @@ void smtp_data_init(struct smtp_data *d, enum smtp_framing framing, enum smtp_ba
 
 /*
  * Consumes from the front of *in and gives the next bytes of the message, never none, in *out_span:
- *a slice of *in, or a constant; in ordinary mail one span an input. False where there is no more:
+ * a slice of *in, or a constant; in ordinary mail one span an input. False where there is no more:
  **in is empty, or the end was reached (d->ended; *in is then what follows, pipelined commands).
  *
  *	while (smtp_data_next(&d, &in, &span))

@@ -1,6 +1,6 @@
 /*
  * resolver_testing.h: a name server on loopback for unit tests, in a thread. What it does depends
- *on how the name begins:
+ * on how the name begins:
  *
  *	silent…   never answers
  *	held…     does not answer while `held` is set; whoever asks again later gets an answer

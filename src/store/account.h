@@ -225,6 +225,7 @@ struct account_delivery {
 
 	/* Results. */
 	uint64_t out_mailbox;
+	bool out_inbox; /* no other was asked for, or it was not there */
 	uint32_t out_uidvalidity, out_uid;
 	uint64_t out_body;
 };

@@ -66,11 +66,12 @@ static void batch_done(struct batch *b)
 
 /* ---- where to ---- */
 
-static int find_mailbox(
-	struct account *a, const struct account_delivery *d, uint64_t *out, struct err *err)
+static int find_mailbox(struct account *a, const struct account_delivery *d, uint64_t *out,
+	bool *out_inbox, struct err *err)
 {
 	struct account_mailbox m;
 	int r;
+	*out_inbox = !d->mailbox && !d->special_use && d->name.n == 0;
 	if (d->mailbox)
 		r = account_mailbox_get(a, d->mailbox, &m, err);
 	else if (d->special_use)
@@ -79,8 +80,10 @@ static int find_mailbox(
 		r = account_mailbox_find(a, d->name.n ? d->name : STR("INBOX"), &m, err);
 	if (r == 0 && m.noselect)
 		r = err_set(err, ENOENT, "there is no such mailbox");
-	if (r == -ENOENT && d->or_inbox)
+	if (r == -ENOENT && d->or_inbox) {
 		r = account_mailbox_find(a, STR("INBOX"), &m, err);
+		*out_inbox = true;
+	}
 	if (r == 0)
 		*out = m.id;
 	return r;
@@ -106,9 +109,10 @@ static int find_targets(struct batch *b, struct err *err)
 	for (size_t i = 0; i < b->count; i++) {
 		struct account_delivery *d = &b->items[i];
 		struct target *t = &b->targets[i ? b->target_of[i - 1] : 0];
+		d->out_inbox = i > 0 && b->items[i - 1].out_inbox;
 		if (i == 0 || !same_destination(d, &b->items[i - 1])) {
 			uint64_t mailbox = 0;
-			int r = find_mailbox(b->a, d, &mailbox, err);
+			int r = find_mailbox(b->a, d, &mailbox, &d->out_inbox, err);
 			if (r < 0)
 				return r;
 			t = target_for(b, mailbox);

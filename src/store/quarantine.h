@@ -1,10 +1,10 @@
 /*
  * quarantine.h: quarantine.db: messages that are kept aside for whoever runs the server, whole,
- *with all that is needed to deliver them later.
+ * with all that is needed to deliver them later.
  *
  * A handle is used by one thread at a time; every call blocks. Any number of processes may have it
  * open: delivery, which adds, and `postern quarantine`, which shows, releases and removes. On
- *return of 0 a change is on stable storage.
+ * return of 0 a change is on stable storage.
  *
  * Failure: as in db.h, and
  *	-ENOSPC	also where it is full by its limits; err says which

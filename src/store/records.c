@@ -32,7 +32,7 @@ static const char migration_1[] =
 	"CREATE INDEX record_message_id ON record (bucket, message_id);";
 
 /* finding_count	how often the filter found something on a day (days since 1970, UTC), in
- *messages for Junk or refused, and in others. The empty name: all that were judged. */
+ * messages for Junk or refused, and in others. The empty name: all that were judged. */
 static const char migration_2[] =
 	"CREATE TABLE finding_count ("
 	" day {i64} NOT NULL, name {text} {binary} NOT NULL,"

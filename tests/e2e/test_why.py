@@ -23,7 +23,7 @@ def test_accepted(make_server):
     assert found["id"] == id and found["action"] == "accept"
     assert found["client"]["ip"] == "127.0.0.1" and found["client"]["helo"] == "client.remote.test"
     assert found["sender"] == "sender@remote.test" and found["recipients"] == [ALICE]
-    assert [(d["uid"], d["result"]) for d in found["deliveries"]] == [(1, 0)]
+    assert [(d["name"], d["uid"], d["result"]) for d in found["deliveries"]] == [("INBOX", 1, 0)]
     told = server.verb("why", id[:7].lower()).stdout
     assert id in told and "127.0.0.1" in told and f"({ALICE})" in told and "UID 1" in told
     assert id in server.verb("why", found["message_id"]).stdout
