@@ -16,6 +16,7 @@
 #include "main/given.h"
 #include "main/main.h"
 #include "main/own_roles.h"
+#include "main/scan_local.h"
 #include "mail/date.h"
 #include "mail/header.h"
 #include "mail/inspect.h"
@@ -36,7 +37,7 @@ enum { WORKERS_MAX = 256, KEYS = 512, MESSAGE_MAX = INPUT_MAX };
 
 struct options {
 	struct given_options given;
-	const char *domain, *jobs, *config;
+	const char *rcpt, *domain, *jobs, *config;
 	bool json, no_dns, no_antivirus;
 };
 
@@ -46,7 +47,7 @@ struct scan {
 	struct scan_items items;
 	_Atomic size_t *next; /* shared with the workers */
 	struct given given;   /* the envelope, as far as the options say */
-	str domain;
+	str domain, recipient;
 	int out; /* of a worker */
 };
 
@@ -106,6 +107,7 @@ struct worker {
 	struct dkim_keys *keys;
 	struct inspector *inspector;
 	const struct list_access *lists; /* NULL: none is asked */
+	struct scan_local *local;        /* NULL: there is no directory */
 };
 
 static struct judge_facts facts_of(const struct scan *s, const struct given *came)
@@ -148,6 +150,9 @@ static bool judge_item(const struct worker *w, size_t index)
 		.inspector = w->inspector,
 		.lists = w->lists,
 		.scanner = roles->has_antivirus ? &scanner : NULL };
+	message.recipients = &s->recipient;
+	message.recipient_count = s->recipient.n > 0;
+	scan_local_use(w->local, &message.facts);
 	struct dns dns = s->options->no_dns ? (struct dns){ .lookup = not_asked }
 					    : resolver_dns(&roles->asker);
 	roles->asker.deadline = task_deadline(roles->t, 2 * s->config->filter.timeout);
@@ -172,8 +177,10 @@ static int work(struct own_roles *roles, void *arg)
 	lists_configure(access.lists, s->config);
 	if (w.lists)
 		lists_check(access.lists, &access.asker);
+	open = scan_local_open(s->config, s->recipient, &w.local) == EXIT_DONE;
 	for (size_t i; open && (i = atomic_fetch_add(s->next, 1)) < s->items.n;)
 		open = judge_item(&w, i);
+	scan_local_close(w.local);
 	lists_free(access.lists);
 	inspector_free(w.inspector);
 	dkim_keys_free(w.keys);
@@ -362,8 +369,13 @@ static int run(const struct options *o, int n, char **paths)
 		return EXIT_FAILED;
 	struct scan s = { .options = o,
 		.config = config,
-		.domain = o->domain ? str_from_z(o->domain) : STR_EMPTY };
+		.domain = str_from_z(o->domain ? o->domain : ""),
+		.recipient = str_from_z(o->rcpt ? o->rcpt : "") };
+	struct scan_local *local = NULL;
 	int status = given_take(&o->given, &s.given);
+	if (status == EXIT_DONE)
+		status = scan_local_open(config, s.recipient, &local);
+	scan_local_close(local); /* each worker has its own */
 	for (int i = 0; i < n && status == EXIT_DONE; i++)
 		status = scan_items_add(&s.items, paths[i]);
 	if (status == EXIT_DONE)
@@ -386,6 +398,11 @@ int main_scan(int argc, char **argv)
 	struct options o = { 0 };
 	const struct cli_option options[] = {
 		GIVEN_OPTIONS(o.given),
+		{ .name = "rcpt",
+			.placeholder = "ADDRESS",
+			.help = "whom of ours it is for: whose lists, thresholds and domain's "
+				"rules hold",
+			.value = &o.rcpt },
 		{ .name = "domain",
 			.placeholder = "DOMAIN",
 			.help = "judge by the rules of this one of our domains",
@@ -406,7 +423,7 @@ int main_scan(int argc, char **argv)
 	};
 	const struct cli_command command = {
 		.usage = "scan FILE|DIRECTORY|MBOX… [--ip ADDRESS] [--helo NAME] [--from SENDER] "
-			 "[--no-dns] [--json]",
+			 "[--rcpt ADDRESS] [--no-dns] [--json]",
 		.help = "Judges messages as the server would, by its configuration, and says what "
 			"was found:\n"
 			"score, action, the findings that weigh most. With --json each line is the "

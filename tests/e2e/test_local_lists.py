@@ -337,3 +337,23 @@ def test_refused_only_where_all_would(server, thresholds):
     assert where(server, both, ALICE)[0] == "INBOX" and where(server, both, BOB)[0] == "Junk"
     thresholds(ALICE, "--reject-at", "3")
     assert send(server, to=fresh(server), **spam).end.code == 550
+
+
+def test_scan_knows_the_lists(server, lists, tmp_path):
+    """postern scan judges as the server would: by its lists, for one of its accounts."""
+    (tmp_path / "letter").write_bytes(b"From: a@far.test\r\nTo: b@example.test\r\nSubject: x\r\n\r\nx\r\n")
+
+    def scan(*words, status=0):
+        done = server.verb("scan", str(tmp_path / "letter"), "--no-dns", "--json", "--ip", STRANGER, "--helo", "h.far.test",
+                           "--from", "a@far.test", *words, check=False)
+        assert done.returncode == status, done.stderr
+        return json.loads(done.stdout) if status < 2 else done.stderr
+    assert scan()["action"] == "accept"
+    lists.block("far.test", "--for", BOB, "--comment", "no more")
+    assert scan()["action"] == "accept" and scan("--rcpt", ALICE)["action"] == "accept"
+    found = scan("--rcpt", BOB, status=1)
+    assert found["action"] == "reject" and found["recipients"] == [BOB]
+    assert found["local"][0]["subject"] == "far.test" and found["local"][0]["comment"] == "no more"
+    lists.block("198.51.100.0/24")
+    assert scan(status=1)["action"] == "reject"
+    assert "nobody here has the address" in scan("--rcpt", "nobody@example.test", status=2)
