@@ -215,6 +215,7 @@ def test_owners(make_server):
     server = make_server(settings=ALL)
     server.add_account(BOB)
     id = send(server, message("x"), (ALICE,)).id
+    records(server, id, 1)
     server.verb("quarantine", "list")
     server.verb("quarantine", "release", id, "--to", BOB)  # who has never had mail
     found = owners(server)
