@@ -142,9 +142,12 @@ static json_t *parse(str s)
 	return NULL;
 }
 
+/* In what a terminal shows as it stands. What jansson calls ASCII has DEL, in strings. */
 static str normal(const json_t *json, struct arena *a)
 {
 	char *s = json ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+	for (char *p = s; p && *p; p++)
+		*p = *p == 127 ? '?' : *p;
 	str copy = s ? arena_str(a, str_from_z(s)) : STR("{}");
 	free(s);
 	return copy;

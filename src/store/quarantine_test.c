@@ -264,7 +264,7 @@ static void each_write_fails(void **state)
 	unsigned made = 0, failures = 0;
 	for (size_t kind = 0; kind < ARRAY_LEN(kinds); kind++)
 		for (long n = 0, missed = 0; missed < 3; n++) {
-			char id[16];
+			char id[48];
 			snprintf(id, sizeof id, "I%zuN%ld", kind, n);
 			fault_vfs_arm(faults, FAULT_WRITE | FAULT_SYNC, kinds[kind], false, n);
 			int rc = add(&s, id, NOW, LARGE, &no_limits);
