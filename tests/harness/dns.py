@@ -7,6 +7,8 @@ import socket
 import struct
 import threading
 
+from .ports import free_port, release
+
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
 NAMES = {number: name for name, number in TYPES.items()}
 SERVFAIL = object()
@@ -43,8 +45,9 @@ class Dns:
         self.table = {(name.lower(), kind): data for (name, kind), data in (table or {}).items()}
         self.asked = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind(("127.0.0.1", free_port()))
         self.stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.stream.bind(self.socket.getsockname())
         self.stream.listen()
         self.address = "%s:%d" % self.socket.getsockname()
@@ -60,8 +63,10 @@ class Dns:
             end.shutdown(socket.SHUT_RDWR) if end is self.stream else end.sendto(b"", end.getsockname())
         for thread in self.threads:
             thread.join()
+        _, port = self.socket.getsockname()
         self.socket.close()
         self.stream.close()
+        release(port)
 
     def serve(self):
         while True:
