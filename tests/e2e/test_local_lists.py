@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness import ALICE, nsd, postern, procs, sign
+from harness import ALICE, nsd, postern, procs, senders, sign
 
 pytestmark = pytest.mark.skipif(bool(nsd.missing()), reason=f"not installed: {', '.join(nsd.missing())}")
 
@@ -126,10 +126,8 @@ def where(server, sent, user):
     return None, ""
 
 
-def record(server, sent_reply):
-    found = procs.wait_until(
-        lambda: server.verb("why", sent_reply.id, "--json", check=False).stdout, 20, "record")
-    return json.loads(found.splitlines()[0])
+def record(server, sent_reply, action=None):
+    return senders.record(server, sent_reply.id, action=action)
 
 
 # Blocked, for all
@@ -238,7 +236,8 @@ def test_for_one_account(server, lists):
     assert [r.code for r in sent.rcpt] == [250, 550] and sent.end.code == 250
     assert sent.rcpt[1].matches(r"550 5\.7\.1 This recipient takes no mail from a@away\.test \(")
     assert where(server, sent, ALICE)[0] == "INBOX" and where(server, sent, BOB)[0] is None
-    assert record(server, sent.end)["action"] == "accept"
+    assert record(server, sent.end, "reject")["recipients"] == [BOB]
+    assert record(server, sent.end, "accept")["recipients"] == [ALICE]
     assert "a secret of his" in server.verb("why", sent.end.id, check=False).stdout
     assert refused(send(server, to=(BOB,)), "rcpt", "a@away.test")
     lists.block(STRANGER, "--for", ALICE)

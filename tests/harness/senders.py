@@ -188,10 +188,13 @@ def stored(reader, id):
     return None, None
 
 
-def record(server, *words):
+def record(server, *words, action=None):
+    """The first record that `postern why` finds. action: the first one of those; a recipient that was refused
+    or put off has a record of its own, which may be written before that of the message."""
     def ask():
         done = server.verb("why", *words, "--json", check=False)
-        return json.loads(done.stdout.splitlines()[0]) if done.returncode == 0 else None
+        found = [json.loads(line) for line in done.stdout.splitlines()] if done.returncode == 0 else []
+        return next((record for record in found if action in (None, record["action"])), None)
     return procs.wait_until(ask, 20, f"record of {words}")
 
 
