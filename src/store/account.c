@@ -139,7 +139,8 @@ int account_open(const char *data_dir, uint64_t id, unsigned flags, int64_t now,
 {
 	char *path CLEANUP(free_pointer) = path_of(data_dir, id, "");
 	unsigned db_flags = (flags & ACCOUNT_CREATE ? DB_CREATE : 0) |
-			    (flags & ACCOUNT_READ_ONLY ? DB_READ_ONLY : 0);
+			    (flags & ACCOUNT_READ_ONLY ? DB_READ_ONLY : 0) |
+			    (flags & ACCOUNT_CHECKPOINT_APART ? DB_CHECKPOINT_APART : 0);
 	struct account *a = xcalloc(1, sizeof *a);
 	a->id = id;
 	int r = db_open(path, db_flags, &a->db, err);
@@ -190,6 +191,16 @@ uint64_t account_id(const struct account *a)
 struct db *account_db(struct account *a)
 {
 	return a->db;
+}
+
+bool account_log_is_long(const struct account *a)
+{
+	return db_log_is_long(a->db);
+}
+
+int account_checkpoint(struct account *a, struct err *err)
+{
+	return db_checkpoint(a->db, err);
 }
 
 void account_release_memory(struct account *a)

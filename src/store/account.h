@@ -39,6 +39,7 @@ struct account;
 enum account_open_flags {
 	ACCOUNT_CREATE = 1,    /* make it, with the default mailboxes, where it is not there */
 	ACCOUNT_READ_ONLY = 2, /* nothing is ever written; -EROFS where an upgrade is due */
+	ACCOUNT_CHECKPOINT_APART = 4, /* DB_CHECKPOINT_APART: see account_checkpoint() */
 };
 
 /* Opens data_dir/accounts/ID.db. `now` dates what is created. The default mailboxes are INBOX,
@@ -57,6 +58,10 @@ int account_remove(const char *data_dir, uint64_t id, struct err *err) MUST_USE;
 
 uint64_t account_id(const struct account *a);
 struct db *account_db(struct account *a); /* for the other stores that live in the same file */
+
+/* db_log_is_long() and db_checkpoint() of its file. */
+bool account_log_is_long(const struct account *a);
+int account_checkpoint(struct account *a, struct err *err) MUST_USE;
 
 /* Gives back memory of a handle that will be idle for a while. */
 void account_release_memory(struct account *a);

@@ -121,6 +121,39 @@ static void test_packed_deliver(void **state)
 	deliver_large(state, testing_byte);
 }
 
+/* A checkpoint beside commits: what fails in it is nobody's loss, and the next one makes it good.
+ */
+static void test_checkpoint(void **state)
+{
+	enum { SIZE = 1 << 20 };
+	struct fault_vfs *f = fault_vfs_installed();
+	struct err err;
+	int fd = testing_spool_of(testing_noise, SIZE);
+	for (size_t fault = 0; fault < ARRAY_LEN(faults); fault++) {
+		bool failed = true;
+		for (long n = 0; failed; n += 1 + n) {
+			struct account *a =
+				testing_open(state, ACCOUNT_CREATE | ACCOUNT_CHECKPOINT_APART);
+			assert_ok(deliver(a, fd, SIZE, &err), &err);
+			assert_true(account_log_is_long(a));
+			struct account *other = testing_open(state, ACCOUNT_CHECKPOINT_APART);
+			arm(f, fault, n);
+			int r = account_checkpoint(other, &err);
+			failed = f->failed > 0;
+			fault_vfs_disarm(f);
+			assert_true(failed ? r == 0 || is_disk_error(r) : r == 0);
+			account_close(other);
+			assert_ok(deliver(a, fd, 4096, &err), &err);
+			assert_ok(account_checkpoint(a, &err), &err);
+			check_counts(a, 2);
+			testing_verify(a);
+			account_close(a);
+			assert_ok(account_remove(*state, 7, &err), &err);
+		}
+	}
+	close(fd);
+}
+
 /* Every failure while an account is made leaves something that the next attempt completes. */
 static void test_create(void **state)
 {
@@ -370,6 +403,7 @@ int main(void)
 		fault_test(test_deliver),
 		fault_test(test_large_deliver),
 		fault_test(test_packed_deliver),
+		fault_test(test_checkpoint),
 		fault_test(test_create),
 		fault_test(test_changes),
 		fault_test(test_kill),

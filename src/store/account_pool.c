@@ -10,12 +10,14 @@ struct entry {
 	uint64_t id;
 	struct account *account; /* NULL until first used, and after it could not be opened */
 	struct task_lock lock;
-	unsigned users;              /* calls that run or wait */
+	unsigned users; /* calls that run or wait, and the checkpoint */
+	bool checkpointing;
 	struct entry *older, *newer; /* among those without users */
 };
 
 struct account_pool {
 	char *data_dir;
+	struct task_lock checkpoint; /* one at a time: there is one disk, and few threads */
 	size_t keep, idle_count;
 	struct map entries;            /* by id */
 	struct entry *oldest, *newest; /* of those without users */
@@ -113,10 +115,66 @@ static void run_job(void *arg)
 	struct entry *e = j->entry;
 	j->result = 0;
 	if (!e->account)
-		j->result = account_open(
-			j->data_dir, e->id, ACCOUNT_CREATE, j->now, &e->account, j->err);
+		j->result = account_open(j->data_dir, e->id,
+			ACCOUNT_CREATE | ACCOUNT_CHECKPOINT_APART, j->now, &e->account, j->err);
 	if (j->result == 0)
 		j->result = j->fn(e->account, j->arg, j->err);
+}
+
+/* ── Checkpoints ──────────────────────────────────────────────────────────────────────────── */
+
+struct checkpoint {
+	struct account_pool *pool;
+	struct entry *entry;
+};
+
+/* By a handle of its own, beside the one that writes. A file that cannot be opened or copied stays
+ * as it is; the log has everything, and grows until it can. */
+static void copy_log(void *arg)
+{
+	struct checkpoint *c = arg;
+	struct account *a;
+	int rc = account_open(
+		c->pool->data_dir, c->entry->id, ACCOUNT_CHECKPOINT_APART, 0, &a, NULL);
+	if (rc < 0)
+		return;
+	(void)!account_checkpoint(a, NULL);
+	account_close(a);
+}
+
+static void copy_rest(void *arg)
+{
+	struct checkpoint *c = arg;
+	(void)!account_checkpoint(c->entry->account, NULL);
+}
+
+static void run_checkpoint(struct task *t, void *arg)
+{
+	struct checkpoint *c = arg;
+	struct entry *e = c->entry;
+	if (task_lock(t, &c->pool->checkpoint, NEVER) == 0) {
+		task_offload(t, copy_log, c);
+		task_unlock(&c->pool->checkpoint);
+	}
+	if (task_lock(t, &e->lock, NEVER) == 0) {
+		task_offload(t, copy_rest, c);
+		task_unlock(&e->lock);
+	}
+	e->checkpointing = false;
+	give(c->pool, e);
+	free(c);
+}
+
+static void start_checkpoint(struct task *t, struct account_pool *p, struct entry *e)
+{
+	struct checkpoint *c = xmalloc(sizeof *c);
+	*c = (struct checkpoint){ p, e };
+	if (task_start(task_loop(t), run_checkpoint, c, NULL) < 0) {
+		free(c);
+		return;
+	}
+	e->users++;
+	e->checkpointing = true;
 }
 
 int account_pool_run(struct task *t, struct account_pool *p, uint64_t id, account_fn *fn, void *arg,
@@ -134,6 +192,8 @@ int account_pool_run(struct task *t, struct account_pool *p, uint64_t id, accoun
 		task_offload(t, run_job, &job);
 		task_unlock(&e->lock);
 		rc = job.result;
+		if (e->account && !e->checkpointing && account_log_is_long(e->account))
+			start_checkpoint(t, p, e);
 	}
 	give(p, e);
 	return rc;

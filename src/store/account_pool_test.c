@@ -2,7 +2,7 @@
  * The pool of open accounts. What runs within tasks and threads checks with ASSERT: cmocka cannot
  * leave their stacks.
  */
-#include "store/store_testing.h"
+#include "store/account_testing.h"
 
 #include "store/account_pool.h"
 
@@ -234,6 +234,56 @@ static void errors_are_handed_on_and_pass(void **state)
 	end(&s);
 }
 
+/* A megabyte that does not pack. */
+static int deliver_much(struct account *a, void *arg, struct err *err)
+{
+	enum { SIZE = 1 << 20 };
+	uint64_t modseq;
+	char *bytes CLEANUP(free_pointer) = xmalloc(SIZE);
+	for (size_t i = 0; i < SIZE; i++)
+		bytes[i] = testing_noise(i);
+	struct account_delivery d = testing_delivery(STR("trace"), -1, 0);
+	d.memory = str_from(bytes, SIZE);
+	return account_deliver(a, &d, 1, TESTING_NOW, &modseq, err);
+}
+
+static off_t size_of(const struct stage *s, const char *suffix)
+{
+	char path[600];
+	struct stat st = { 0 };
+	snprintf(path, sizeof path, "%s/accounts/1.db%s", s->dir, suffix);
+	ASSERT(stat(path, &st) == 0);
+	return st.st_size;
+}
+
+/* Until the file has what is in the log. */
+static void wait_for_checkpoint(struct task *t, struct stage *s)
+{
+	for (int i = 0; i < 20000 && size_of(s, "") < 3 << 20; i++)
+		ASSERT(task_sleep(t, MILLISECONDS(1)) == 0);
+}
+
+static void the_log_is_copied_beside_the_calls(void **state)
+{
+	struct stage s;
+	begin(&s, state, 1);
+	for (int i = 0; i < 6; i++)
+		use_one(&s, 1, deliver_much, 0);
+	struct use wait = { .before = wait_for_checkpoint };
+	run(&s, &wait, 1);
+	assert_true(size_of(&s, "") >= 3 << 20);
+	/* The handle was kept open, so it was not the end of it that copied. */
+	assert_true(is_open(&s, 1));
+	use_one(&s, 1, deliver_much, 0);
+	end(&s);
+	struct account *a = NULL;
+	struct err err;
+	assert_ok(account_open(*state, 1, 0, TESTING_NOW, &a, &err), &err);
+	assert_int_equal(testing_mailbox(a, "INBOX").messages, 7);
+	testing_verify(a);
+	account_close(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +293,7 @@ int main(void)
 		store_test(different_accounts_are_used_side_by_side),
 		store_test(a_wait_can_be_cancelled_but_not_the_work),
 		store_test(errors_are_handed_on_and_pass),
+		store_test(the_log_is_copied_beside_the_calls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,6 +230,16 @@ int db_check(struct db *db, void (*fn)(void *arg, str problem), void *arg, struc
 	return db->driver->check(db, fn, arg, err);
 }
 
+bool db_log_is_long(const struct db *db)
+{
+	return db->driver->log_is_long(db);
+}
+
+int db_checkpoint(struct db *db, struct err *err)
+{
+	return db->driver->checkpoint(db, err);
+}
+
 int db_copy(struct db *db, const char *path, struct err *err)
 {
 	return db->driver->copy(db, path, err);

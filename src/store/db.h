@@ -29,6 +29,7 @@ struct db_statement;
 enum db_open_flags {
 	DB_CREATE = 1,    /* make the file (mode 0660, less the umask) where there is none */
 	DB_READ_ONLY = 2, /* for tools; needs write access to the directory nevertheless (WAL) */
+	DB_CHECKPOINT_APART = 4, /* commits leave that to who calls db_checkpoint() */
 };
 
 /* Opens the embedded (SQLite) database in the file `path`. An empty file counts as a database
@@ -129,6 +130,16 @@ int db_version(struct db *db, uint64_t *out, struct err *err) MUST_USE;
 /* Calls fn with a sentence for each damage to the file's own structure (tables, indexes, pages). */
 int db_check(
 	struct db *db, void (*fn)(void *arg, str problem), void *arg, struct err *err) MUST_USE;
+
+/* A commit ends in the log, from where its pages must go into the file some day: by a commit that
+ * finds the log long, or, for a handle with DB_CHECKPOINT_APART, by db_checkpoint() once this says
+ * so. A log that has grown to many times that length is for the commit in any case. */
+bool db_log_is_long(const struct db *db);
+
+/* Copies the log into the file, until little or nothing of it is left. Others may write meanwhile:
+ * so most of it can be done by a second handle, which keeps nobody waiting, and what has come since
+ * by the one that writes. Then the log begins again at its start. Failure loses nothing. */
+int db_checkpoint(struct db *db, struct err *err) MUST_USE;
 
 /* Writes a copy of the last committed state to the new file `path`, synced; works beside writers.
  * On failure nothing is left there. */

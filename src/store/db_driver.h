@@ -32,6 +32,8 @@ struct db_driver {
 	int (*version)(struct db *db, uint64_t *out, struct err *err); /* commits by others */
 	int (*check)(struct db *db, void (*fn)(void *, str), void *arg, struct err *err);
 	int (*copy)(struct db *db, const char *path, struct err *err);
+	bool (*log_is_long)(const struct db *db);
+	int (*checkpoint)(struct db *db, struct err *err);
 	void (*release_memory)(struct db *db);
 };
 

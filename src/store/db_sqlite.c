@@ -2,9 +2,9 @@
  * db_sqlite.c: the embedded driver.
  *
  * Write-ahead log with synchronous=FULL: a commit is one write of the changed pages to FILE-wal and
- * one fdatasync. Every CHECKPOINT_PAGES the pages are copied into FILE, inside a commit. The log
- * file is kept at that size (journal_size_limit) because overwriting allocated blocks syncs faster
- * than appending, and is removed when the last handle closes.
+ * one fdatasync. Every CHECKPOINT_PAGES the pages are copied into FILE, inside a commit or apart
+ * from it. The log file is kept at its usual size (journal_size_limit) because overwriting
+ * allocated blocks syncs faster than appending, and is removed when the last handle closes.
  *
  * After a failed fsync Linux forgets that the pages were dirty. That is harmless here: the next
  * transaction writes over the same place of the log again, and a failed checkpoint is repeated from
@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,10 @@ enum {
 	PAGE_SIZE = 4096,
 	CACHE_KIB = 512,
 	CHECKPOINT_PAGES = 1000,
+	/* What a checkpoint leaves to the next one: not worth two fsyncs of its own. */
+	CHECKPOINT_REST = 64,
+	CHECKPOINT_ROUNDS = 4,
+	LOG_KEPT_PAGES = 2 * CHECKPOINT_PAGES, /* it grows while it is copied */
 	/* A log that has grown to this because readers were always in the way is restarted by
 	 * force, waiting so long for them. */
 	RESTART_PAGES = 16 * CHECKPOINT_PAGES,
@@ -45,8 +50,11 @@ enum {
 struct sqlite_db {
 	struct db base;
 	sqlite3 *h;
-	bool lazy; /* synchronous=NORMAL is set */
-	bool full; /* the disk was, since the last transaction ended */
+	bool lazy;  /* synchronous=NORMAL is set */
+	bool full;  /* the disk was, since the last transaction ended */
+	bool apart; /* DB_CHECKPOINT_APART */
+	/* Pages in the log after the last commit, and how many of them this handle has copied. */
+	int log_pages, copied;
 };
 
 struct sqlite_statement {
@@ -113,18 +121,48 @@ static int fail_db(struct db *db, int rc, struct err *err)
 
 /* ---- open and close ---- */
 
+static bool sqlite_log_is_long(const struct db *db)
+{
+	const struct sqlite_db *d = (const struct sqlite_db *)db;
+	return d->log_pages - d->copied >= CHECKPOINT_PAGES;
+}
+
+/* One round; *out_copied is how many pages of the log it found to be new. */
+static int copy_log(struct sqlite_db *d, int *out_copied)
+{
+	int copied = -1;
+	int rc = sqlite3_wal_checkpoint_v2(d->h, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &copied);
+	*out_copied = copied - d->copied;
+	if (rc == SQLITE_OK && copied >= 0)
+		d->copied = copied;
+	return rc;
+}
+
 /* After a commit that left `pages` in the log. A checkpoint that fails is no failure of the commit:
  * the log has everything, and the next commit tries again. */
 static int after_commit(void *arg, sqlite3 *h, const char *schema, int pages)
 {
+	struct sqlite_db *d = arg;
+	int unused;
+	if (pages < d->log_pages)
+		d->copied = 0; /* it began anew */
+	d->log_pages = pages;
 	if (pages >= RESTART_PAGES) {
 		sqlite3_busy_timeout(h, RESTART_WAIT_MS);
 		sqlite3_wal_checkpoint_v2(h, schema, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
 		sqlite3_busy_timeout(h, DB_BUSY_TIMEOUT_MS);
-	} else if (pages >= CHECKPOINT_PAGES) {
-		sqlite3_wal_checkpoint_v2(h, schema, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	} else if (!d->apart && sqlite_log_is_long(&d->base)) {
+		copy_log(d, &unused);
 	}
 	return SQLITE_OK;
+}
+
+static int sqlite_checkpoint(struct db *db, struct err *err)
+{
+	int copied = INT_MAX, rc = SQLITE_OK;
+	for (int i = 0; rc == SQLITE_OK && i < CHECKPOINT_ROUNDS && copied > CHECKPOINT_REST; i++)
+		rc = copy_log(sqlite_of(db), &copied);
+	return rc == SQLITE_OK ? 0 : fail_db(db, rc, err);
 }
 
 /* What stands before the last slash; to be freed. */
@@ -175,7 +213,7 @@ static int set_up(sqlite3 *h, bool read_only)
 		"PRAGMA cell_size_check=ON; PRAGMA secure_delete=FAST; PRAGMA "
 		"journal_size_limit=%d;%s"
 		"PRAGMA synchronous=FULL;",
-		PAGE_SIZE, CACHE_KIB, CHECKPOINT_PAGES * (PAGE_SIZE + 24),
+		PAGE_SIZE, CACHE_KIB, LOG_KEPT_PAGES * (PAGE_SIZE + 24),
 		read_only ? "PRAGMA schema_version;" : "PRAGMA journal_mode=WAL;");
 	int rc = SQLITE_BUSY;
 	for (int i = 0; i < DB_BUSY_TIMEOUT_MS / 10 && (rc & 0xff) == SQLITE_BUSY; i++) {
@@ -188,9 +226,10 @@ static int set_up(sqlite3 *h, bool read_only)
 
 static const struct db_driver sqlite_driver;
 
-static int open_handle(const char *path, bool read_only, struct db **out, struct err *err)
+static int open_handle(const char *path, unsigned flags, struct db **out, struct err *err)
 {
 	sqlite3 *h = NULL;
+	bool read_only = flags & DB_READ_ONLY;
 	int mode = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	int rc = sqlite3_open_v2(path, &h,
 		mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
@@ -198,7 +237,6 @@ static int open_handle(const char *path, bool read_only, struct db **out, struct
 	if (rc == SQLITE_OK) {
 		secure(h);
 		sqlite3_busy_timeout(h, DB_BUSY_TIMEOUT_MS);
-		sqlite3_wal_hook(h, after_commit, NULL);
 		rc = set_up(h, read_only);
 	}
 	if (rc != SQLITE_OK) {
@@ -209,6 +247,8 @@ static int open_handle(const char *path, bool read_only, struct db **out, struct
 	struct sqlite_db *db = xcalloc(1, sizeof *db);
 	db->base.driver = &sqlite_driver;
 	db->h = h;
+	db->apart = flags & DB_CHECKPOINT_APART;
+	sqlite3_wal_hook(h, after_commit, db);
 	*out = &db->base;
 	return 0;
 }
@@ -216,15 +256,15 @@ static int open_handle(const char *path, bool read_only, struct db **out, struct
 /* Root makes FILE-wal and FILE-shm as the owner of FILE: SQLite would give them away only after it
  * has made them, and a role that opens them in between is refused. They are made here at the
  * latest, because a file that is not empty is in WAL mode. */
-static int open_as_owner(const char *path, bool read_only, struct db **out, struct err *err)
+static int open_as_owner(const char *path, unsigned flags, struct db **out, struct err *err)
 {
 	struct stat st;
 	if (stat(path, &st) < 0)
 		return err_errno(err, errno, "%s", path);
-	if (read_only && st.st_size == 0)
+	if ((flags & DB_READ_ONLY) && st.st_size == 0)
 		return err_set(err, ENOENT, "%s is empty", path);
 	int gid = setfsgid(st.st_gid), uid = setfsuid(st.st_uid);
-	int r = open_handle(path, read_only, out, err);
+	int r = open_handle(path, flags, out, err);
 	setfsuid((uid_t)uid);
 	setfsgid((gid_t)gid);
 	return r;
@@ -237,9 +277,8 @@ int db_sqlite_open(const char *path, unsigned flags, struct db **out, struct err
 		if (r < 0)
 			return r;
 	}
-	bool read_only = flags & DB_READ_ONLY;
-	return geteuid() == 0 ? open_as_owner(path, read_only, out, err)
-			      : open_handle(path, read_only, out, err);
+	return geteuid() == 0 ? open_as_owner(path, flags, out, err)
+			      : open_handle(path, flags, out, err);
 }
 
 static void sqlite_close(struct db *db)
@@ -551,5 +590,7 @@ static const struct db_driver sqlite_driver = {
 	.version = sqlite_version,
 	.check = sqlite_check,
 	.copy = sqlite_copy,
+	.log_is_long = sqlite_log_is_long,
+	.checkpoint = sqlite_checkpoint,
 	.release_memory = sqlite_release_memory,
 };

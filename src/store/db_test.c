@@ -166,6 +166,100 @@ static void test_version(void **state)
 	db_close(db);
 }
 
+/* ---- the log and the file ---- */
+
+static off_t size_of(void **state, const char *name)
+{
+	char path[600];
+	struct stat st;
+	assert_int_equal(stat(in(state, name, path), &st), 0);
+	return st.st_size;
+}
+
+/* One commit of about a megabyte in rows that follow `*next`. */
+static void write_megabyte(struct db *db, int64_t *next)
+{
+	struct err err;
+	char *bytes = xcalloc(1, 1 << 20);
+	assert_ok(db_begin(db, DB_WRITE, &err), &err);
+	assert_ok(db_execute(db, insert_t, &err, DB_I64((*next)++), DB_NULL,
+			  DB_BLOB(str_from(bytes, 1 << 20))),
+		&err);
+	assert_ok(db_commit(db, &err), &err);
+	free(bytes);
+}
+
+static void test_log_is_copied_by_commits(void **state)
+{
+	struct err err;
+	int64_t next = 0;
+	struct db *db = open_in(state, "a.db", DB_CREATE);
+	assert_ok(db_script(db, create_t, &err), &err);
+	for (int i = 0; i < 20; i++)
+		write_megabyte(db, &next);
+	assert_true(size_of(state, "a.db") > 15 << 20);
+	assert_true(size_of(state, "a.db-wal") < 9 << 20);
+	db_close(db);
+}
+
+static void test_log_is_copied_apart(void **state)
+{
+	struct err err;
+	int64_t next = 0;
+	struct db *db = open_in(state, "a.db", DB_CREATE | DB_CHECKPOINT_APART);
+	assert_ok(db_script(db, create_t, &err), &err);
+	write_megabyte(db, &next);
+	assert_false(db_log_is_long(db));
+	for (int i = 0; i < 7; i++)
+		write_megabyte(db, &next);
+	assert_true(db_log_is_long(db));
+	assert_true(size_of(state, "a.db") < 1 << 20);
+
+	struct db *other = open_in(state, "a.db", DB_CHECKPOINT_APART);
+	assert_ok(db_checkpoint(other, &err), &err);
+	db_close(other);
+	assert_true(size_of(state, "a.db") > 8 << 20);
+	/* So the log begins again, and stays as long as it is. */
+	for (int i = 0; i < 3; i++) {
+		write_megabyte(db, &next);
+		assert_false(db_log_is_long(db));
+	}
+	assert_true(size_of(state, "a.db-wal") < 9 << 20);
+	assert_ok(db_checkpoint(db, &err), &err);
+	assert_true(size_of(state, "a.db") > 11 << 20);
+	assert_int_equal(count(db, count_t), next);
+	db_close(db);
+}
+
+/* While somebody reads an old state the log cannot begin again, and what is copied is not copied
+ * once more with each commit. */
+static void test_log_that_is_read(void **state)
+{
+	struct err err;
+	int64_t next = 0;
+	struct db *db = open_in(state, "a.db", DB_CREATE | DB_CHECKPOINT_APART);
+	assert_ok(db_script(db, create_t, &err), &err);
+	struct db *reader = open_in(state, "a.db", 0);
+	for (int i = 0; i < 5; i++)
+		write_megabyte(db, &next);
+	assert_ok(db_begin(reader, DB_READ, &err), &err);
+	assert_int_equal(count(reader, count_t), next);
+	assert_true(db_log_is_long(db));
+	assert_ok(db_checkpoint(db, &err), &err);
+	assert_false(db_log_is_long(db));
+	write_megabyte(db, &next);
+	assert_false(db_log_is_long(db));
+	assert_int_equal(count(reader, count_t), next - 1);
+	db_rollback(reader);
+	for (int i = 0; i < 4; i++)
+		write_megabyte(db, &next);
+	assert_true(db_log_is_long(db));
+	assert_ok(db_checkpoint(db, &err), &err);
+	assert_int_equal(count(reader, count_t), next);
+	db_close(reader);
+	db_close(db);
+}
+
 static void count_problems(void *arg, str problem)
 {
 	++*(int *)arg;
@@ -306,6 +400,9 @@ int main(void)
 		store_test(test_values),
 		store_test(test_transactions),
 		store_test(test_version),
+		store_test(test_log_is_copied_by_commits),
+		store_test(test_log_is_copied_apart),
+		store_test(test_log_that_is_read),
 		store_test(test_copy_and_check),
 		store_test(test_migrate),
 		store_test(test_failed_migration),
