@@ -4,52 +4,25 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "directory/local_list.h"
+#include "directory/local_list_testing.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-enum { NOW = 1000 };
-
-/* alice is 1, bob 2, of example.org. */
-struct fixture {
-	char dir[64];
-	struct directory_store *store;
-	struct local_lists *lists;
-	struct arena arena;
-};
+enum { NOW = TESTING_LISTED };
 
 static int setup(void **state)
 {
-	struct fixture *f = xcalloc(1, sizeof *f);
-	struct err err = { "" };
-	uint64_t id;
-	strcpy(f->dir, "/tmp/postern-lists-XXXXXX");
-	f->arena = ARENA_INIT(256 * 1024 * 1024);
-	if (!mkdtemp(f->dir) || directory_store_open(f->dir, true, &f->store, &err) ||
-		directory_domain_add(f->store, STR("example.org"), STR_EMPTY, 1, &err) ||
-		directory_account_add(f->store, STR("alice@example.org"), 1, &id, &err) ||
-		directory_account_add(f->store, STR("bob@example.org"), 1, &id, &err))
-		fail_msg("%s", err.text);
-	f->lists = local_lists_new(f->store);
-	*state = f;
+	struct testing_lists *f = *state = xcalloc(1, sizeof *f);
+	testing_lists_init(f, "example.org");
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct fixture *f = *state;
-	char command[128];
-	local_lists_free(f->lists);
-	directory_store_close(f->store);
-	arena_done(&f->arena);
-	snprintf(command, sizeof command, "rm -r %s", f->dir);
-	int rc = system(command);
-	free(f);
-	return rc;
+	testing_lists_done(*state);
+	free(*state);
+	return 0;
 }
 
 /* ── What people write ────────────────────────────────────────────────────────────────────── */
@@ -98,7 +71,7 @@ static void subjects(void **state)
 		{ "exa mple.org", -EINVAL, 0, 0, "is not an IP address" },
 		{ "", -EINVAL, 0, 0, "is not an IP address" },
 	};
-	struct fixture *f = *state;
+	struct testing_lists *f = *state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct directory_entry e = { 0 };
 		struct err err = { "" };
@@ -118,47 +91,8 @@ static void subjects(void **state)
 
 /* ── Look-ups ─────────────────────────────────────────────────────────────────────────────── */
 
-/* "+subject" allows, "-subject" blocks; "@scope" before that: "#1-192.0.2.1". */
-static struct directory_entry entry_of(struct fixture *f, const char *text)
-{
-	struct err err = { "" };
-	const char *sign = strpbrk(text, "+-");
-	struct directory_entry e = {
-		.list = *sign == '+' ? DIRECTORY_ALLOW : DIRECTORY_BLOCK,
-		.scope = str_from(text, (size_t)(sign - text)),
-		.comment = STR("why"),
-		.created = NOW,
-	};
-	int rc = local_subject_parse(str_from_z(sign + 1), &f->arena, &e, &err);
-	if (rc < 0 && rc != -E2BIG)
-		fail_msg("%s: %s", text, err.text);
-	return e;
-}
-
-static void put(struct fixture *f, const char *text)
-{
-	struct err err = { "" };
-	struct directory_entry e = entry_of(f, text);
-	size_t n;
-	if (directory_entries_add(f->store, &e, 1, &n, &err))
-		fail_msg("%s: %s", text, err.text);
-}
-
-static void empty(struct fixture *f)
-{
-	struct err err = { "" };
-	for (int list = DIRECTORY_BLOCK; list <= DIRECTORY_ALLOW; list++) {
-		struct directory_entry *entries;
-		size_t n;
-		assert_int_equal(directory_entry_list(f->store, (enum directory_list)list, NULL,
-					 NOW, &f->arena, &entries, &n, &err),
-			0);
-		assert_int_equal(directory_entries_remove(f->store, entries, n, &err), 0);
-	}
-}
-
 static struct local_answer ask(
-	struct fixture *f, const char *client, const char *sender, const char *from)
+	struct testing_lists *f, const char *client, const char *sender, const char *from)
 {
 	static const str scopes[] = { { "", 0 }, { "example.org", 11 }, { "#1", 2 } };
 	struct err err = { "" };
@@ -220,25 +154,25 @@ static void matches(void **state)
 		{ "#1-away.test", NULL, "a@away.test", true },
 		{ "#2-away.test", NULL, "a@away.test", false },
 	};
-	struct fixture *f = *state;
+	struct testing_lists *f = *state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		put(f, rows[i].entry);
+		testing_lists_put(f, rows[i].entry);
 		struct local_answer a = ask(f, rows[i].client, rows[i].sender, NULL);
 		if (a.n != rows[i].is)
 			fail_msg("%s, %s %s: %zu matches", rows[i].entry,
 				rows[i].client ? rows[i].client : "", rows[i].sender, a.n);
 		if (a.n)
-			assert_true(str_equal(a.matches[0].comment, STR("why")));
-		empty(f);
+			assert_true(str_equal(a.matches[0].comment, STR("secret")));
+		testing_lists_empty(f);
 	}
 }
 
 static void things_and_owners(void **state)
 {
-	struct fixture *f = *state;
-	put(f, "#1-192.0.2.1");
-	put(f, "example.org-away.test");
-	put(f, "+a@from.test");
+	struct testing_lists *f = *state;
+	testing_lists_put(f, "#1-192.0.2.1");
+	testing_lists_put(f, "example.org-away.test");
+	testing_lists_put(f, "+a@from.test");
 	struct local_answer a = ask(f, "192.0.2.1", "b@x.away.test", "a@from.test");
 	assert_int_equal(a.n, 3);
 	assert_true(a.matches[0].thing == 2 && a.matches[0].list == DIRECTORY_ALLOW);
@@ -288,15 +222,9 @@ static void what_decides(void **state)
 		{ "#2-192.0.2.1 #2-away.test", true, ' ', ' ' },
 	};
 	static const struct local_reader alice = { { "#1", 2 }, { "example.org", 11 } };
-	struct fixture *f = *state;
+	struct testing_lists *f = *state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		str entries = str_from_z(rows[i].entries), one;
-		while (entries.n) {
-			char text[64];
-			str_cut(entries, ' ', &one, &entries);
-			assert_true(str_copy_z(one, text, sizeof text));
-			put(f, text);
-		}
+		testing_lists_put(f, rows[i].entries);
 		struct local_answer a = ask(f, "192.0.2.1", "s@away.test", "a@from.test");
 		const struct local_match *early = local_decide_early(&a, &alice);
 		for (size_t k = 0; k < a.n; k++)
@@ -306,15 +234,15 @@ static void what_decides(void **state)
 		if (got != rows[i].late || (early ? '-' : ' ') != rows[i].early)
 			fail_msg("%s: late '%c', early '%c'", rows[i].entries, got,
 				early ? '-' : ' ');
-		empty(f);
+		testing_lists_empty(f);
 	}
 }
 
 static void expiry(void **state)
 {
-	struct fixture *f = *state;
+	struct testing_lists *f = *state;
 	struct err err = { "" };
-	struct directory_entry e = entry_of(f, "-192.0.2.1");
+	struct directory_entry e = testing_entry(f, STR("-192.0.2.1"));
 	size_t n;
 	for (int64_t expires = NOW - 1; expires <= NOW + 1; expires++) {
 		e.expires = expires;
@@ -333,10 +261,10 @@ static void expiry(void **state)
 /* What somebody else does to the file is seen at the next look-up. */
 static void changes_are_seen(void **state)
 {
-	struct fixture *f = *state;
+	struct testing_lists *f = *state;
 	struct err err = { "" };
 	struct directory_store *other;
-	struct directory_entry e = entry_of(f, "-192.0.2.0/24");
+	struct directory_entry e = testing_entry(f, STR("-192.0.2.0/24"));
 	size_t n;
 	bool any;
 	const str server = STR_EMPTY;
@@ -357,24 +285,24 @@ static void changes_are_seen(void **state)
 /* With whom it goes, an entry goes; and comes back to nobody else. */
 static void scopes_end(void **state)
 {
-	struct fixture *f = *state;
+	struct testing_lists *f = *state;
 	struct err err = { "" };
-	struct directory_entry *entries, e = entry_of(f, "#9-192.0.2.1");
+	struct directory_entry *entries, e = testing_entry(f, STR("#9-192.0.2.1"));
 	size_t n;
 	uint64_t id;
 	assert_int_equal(directory_entries_add(f->store, &e, 1, &n, &err), -ENOENT);
 	e.scope = STR("other.test");
 	assert_int_equal(directory_entries_add(f->store, &e, 1, &n, &err), -ENOENT);
-	put(f, "#1-192.0.2.1");
-	put(f, "#2-192.0.2.1");
-	put(f, "-192.0.2.1");
+	testing_lists_put(f, "#1-192.0.2.1");
+	testing_lists_put(f, "#2-192.0.2.1");
+	testing_lists_put(f, "-192.0.2.1");
 	assert_int_equal(
 		directory_account_remove(f->store, STR("alice@example.org"), &id, &err), 0);
 	assert_int_equal(directory_entry_list(f->store, DIRECTORY_BLOCK, NULL, NOW, &f->arena,
 				 &entries, &n, &err),
 		0);
 	assert_int_equal(n, 2);
-	put(f, "example.org-192.0.2.1");
+	testing_lists_put(f, "example.org-192.0.2.1");
 	assert_int_equal(directory_account_remove(f->store, STR("bob@example.org"), &id, &err), 0);
 	assert_int_equal(directory_domain_remove(f->store, STR("example.org"), &err), 0);
 	assert_int_equal(directory_entry_list(f->store, DIRECTORY_BLOCK, NULL, NOW, &f->arena,
@@ -387,7 +315,7 @@ static void scopes_end(void **state)
 static void many_at_once(void **state)
 {
 	enum { N = 100000 };
-	struct fixture *f = *state;
+	struct testing_lists *f = *state;
 	struct err err = { "" };
 	struct directory_entry *entries = xcalloc(N + 1, sizeof *entries);
 	size_t n;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "directory/local_list_testing.h"
 #include "filter/check.h"
 #include "filter/judge_testing.h"
 #include "filter/local_asker.h"
@@ -14,7 +15,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* away.test may send from 192.0.2.1; the message that is signed is that of judge_testing.h. */
 #define DNS                                                                                        \
@@ -24,43 +24,24 @@
 	"every.test TXT v=spf1 +all\n" SIGNED_KEY
 
 struct fixture {
-	char dir[64];
-	struct directory_store *store;
-	struct local_lists *lists;
-	struct arena arena;
-	int fail; /* what a look-up fails with */
+	struct testing_lists lists; /* of here.test */
+	int fail;                   /* what a look-up fails with */
 	unsigned asked;
 };
 
-/* alice is 1, bob 2, both of here.test. */
 static int setup(void **state)
 {
-	struct fixture *f = xcalloc(1, sizeof *f);
-	struct err err = { "" };
-	uint64_t id;
-	strcpy(f->dir, "/tmp/postern-local-XXXXXX");
-	f->arena = ARENA_INIT(64 * 1024 * 1024);
-	if (!mkdtemp(f->dir) || directory_store_open(f->dir, true, &f->store, &err) ||
-		directory_domain_add(f->store, STR("here.test"), STR_EMPTY, 1, &err) ||
-		directory_account_add(f->store, STR("alice@here.test"), 1, &id, &err) ||
-		directory_account_add(f->store, STR("bob@here.test"), 1, &id, &err))
-		fail_msg("%s", err.text);
-	f->lists = local_lists_new(f->store);
-	*state = f;
+	struct fixture *f = *state = xcalloc(1, sizeof *f);
+	testing_lists_init(&f->lists, "here.test");
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
-	local_lists_free(f->lists);
-	directory_store_close(f->store);
-	arena_done(&f->arena);
-	snprintf(command, sizeof command, "rm -r %s", f->dir);
-	int rc = system(command);
+	testing_lists_done(&f->lists);
 	free(f);
-	return rc;
+	return 0;
 }
 
 static int find(
@@ -69,40 +50,7 @@ static int find(
 	struct fixture *f = context;
 	struct err err;
 	f->asked++;
-	return f->fail ? f->fail : local_lists_find(f->lists, query, a, out, &err);
-}
-
-/* "-subject" blocks, "+subject" allows, for the scope before that; several apart by spaces. */
-static void put(struct fixture *f, const char *text)
-{
-	str all = str_from_z(text), one;
-	struct err err = { "" };
-	size_t n;
-	while (all.n) {
-		str_cut(all, ' ', &one, &all);
-		size_t sign = (size_t)str_find_any(one, STR("+-"));
-		struct directory_entry e = {
-			.list = one.p[sign] == '+' ? DIRECTORY_ALLOW : DIRECTORY_BLOCK,
-			.scope = str_first(one, sign),
-			.comment = STR("secret"),
-		};
-		if (local_subject_parse(str_skip(one, sign + 1), &f->arena, &e, &err) ||
-			directory_entries_add(f->store, &e, 1, &n, &err))
-			fail_msg("%s: %s", text, err.text);
-	}
-}
-
-static void empty(struct fixture *f)
-{
-	struct err err = { "" };
-	for (int list = DIRECTORY_BLOCK; list <= DIRECTORY_ALLOW; list++) {
-		struct directory_entry *entries;
-		size_t n;
-		assert_int_equal(directory_entry_list(f->store, (enum directory_list)list, NULL, 0,
-					 &f->arena, &entries, &n, &err),
-			0);
-		assert_int_equal(directory_entries_remove(f->store, entries, n, &err), 0);
-	}
+	return f->fail ? f->fail : local_lists_find(f->lists.lists, query, a, out, &err);
 }
 
 static void judge(struct fixture *f, struct testing_judgement *j, const struct testing_case *c,
@@ -218,7 +166,7 @@ static void what_becomes_of_it(void **state)
 		struct testing_judgement j;
 		struct testing_case c = rows[i].mail;
 		c.dns = c.dns ? c.dns : DNS;
-		put(f, rows[i].entries);
+		testing_lists_put(&f->lists, rows[i].entries);
 		judge(f, &j, &c, NULL, 0);
 		const char *finding = rows[i].finding;
 		bool there = has(j.verdict.record, finding[0] == '!' ? finding + 1 : finding);
@@ -233,7 +181,7 @@ static void what_becomes_of_it(void **state)
 		assert_false(has(j.verdict.fields, "secret"));
 		assert_false(has(j.verdict.reply.text, "/24"));
 		testing_judge_done(&j);
-		empty(f);
+		testing_lists_empty(&f->lists);
 	}
 }
 
@@ -242,11 +190,11 @@ static void questions(void **state)
 {
 	struct fixture *f = *state;
 	struct testing_judgement j;
-	put(f, "-10.0.0.0/8");
+	testing_lists_put(&f->lists, "-10.0.0.0/8");
 	judge(f, &j, &(struct testing_case){ .dns = DNS }, NULL, 0);
 	assert_int_equal(f->asked, 1);
 	testing_judge_done(&j);
-	put(f, "-x.test");
+	testing_lists_put(&f->lists, "-x.test");
 	f->asked = 0;
 	judge(f, &j, &(struct testing_case){ .dns = DNS }, NULL, 0);
 	assert_int_equal(f->asked, 2);
@@ -312,7 +260,7 @@ static void audiences(void **state)
 			"filter: { findings = ( { name = \"SUBJECT_MISSING\"; score = %.1f; } ); "
 			"};",
 			several[i].score);
-		put(f, several[i].entries);
+		testing_lists_put(&f->lists, several[i].entries);
 		judge(f, &j,
 			&(struct testing_case){ .dns = DNS,
 				.config = config,
@@ -334,7 +282,7 @@ static void audiences(void **state)
 				(k ? bob : alice) != JUDGE_ACCEPT);
 		assert_int_equal(has(v->fields, "X-Spam-Status"), v->own_count == 0);
 		testing_judge_done(&j);
-		empty(f);
+		testing_lists_empty(&f->lists);
 	}
 }
 
@@ -344,7 +292,7 @@ static void fields_are_ones_own(void **state)
 	struct fixture *f = *state;
 	struct testing_judgement j;
 	const struct judge_destination to[] = { ALICE, BOB(4, 0) };
-	put(f, "#2-away.test");
+	testing_lists_put(&f->lists, "#2-away.test");
 	judge(f, &j, &(struct testing_case){ .dns = DNS }, to, 2);
 	const struct verdict *v = &j.verdict;
 	assert_int_equal(v->own_count, 2);
@@ -368,7 +316,7 @@ static void many_audiences(void **state)
 		to[i] = (struct judge_destination){ .account = i + 1,
 			.recipient = STR("all@here.test"),
 			.junk_at = 1 + (double)i / 10 };
-	put(f, "#2-away.test");
+	testing_lists_put(&f->lists, "#2-away.test");
 	judge(f, &j, &(struct testing_case){ .dns = DNS }, to, N);
 	assert_in_range(j.verdict.own_count, 30, 48);
 	assert_int_equal(j.verdict.actions[1], JUDGE_JUNK);

@@ -121,7 +121,7 @@ static void run_judge(const struct dns *dns, const struct list_access *lists, vo
 		&job->verdict);
 }
 
-static void fill_reply(const struct verdict *v, size_t destinations, struct arena *a,
+void filter_reply(const struct verdict *v, size_t destinations, struct arena *a,
 	struct filter_judge_reply *out)
 {
 	uint64_t *cuts = arena_array(a, uint64_t, 2 * v->cut_count + 1);
@@ -242,7 +242,7 @@ static int judge(struct task *t, void *self, const struct filter_judge_request *
 		.arena = a };
 	f->with_dns(f->context, t, run_judge, &job);
 	count(f, job.verdict.action, clock_monotonic() - started);
-	fill_reply(&job.verdict, message.facts.destination_count, a, out);
+	filter_reply(&job.verdict, message.facts.destination_count, a, out);
 	if (job.verdict.unsealed.n)
 		log_warning(task_log(t), "a message is not sealed", F_STR("id", in->id),
 			F_STR("reason", job.verdict.unsealed));

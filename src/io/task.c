@@ -1,9 +1,9 @@
 /*
  * task.c: the fiber runtime over libuv.
  *
- * Each task's stack is a private mapping with a guard page below; struct task itself stands at the
- * top of it, so that an idle task costs one or two pages in all. The pages that a deep call left
- * behind are given back to the kernel once a task has waited for TRIM_AFTER.
+ * struct task stands at the top of its own stack, so that an idle task costs one or two pages in
+ * all. The pages that a deep call left behind are given back to the kernel once a task has waited
+ * for TRIM_AFTER.
  *
  * Sockets are in an epoll descriptor of ours, edge-triggered, of which libuv's own descriptor is
  * one member: a wait then needs no epoll_ctl(), and libuv runs only when a thread, a signal or a
@@ -12,38 +12,20 @@
 #include "io/task.h"
 
 #include "base/heap.h"
+#include "io/stack.h"
 #include "io/task_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <uv.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HAVE_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAVE_ASAN 1
-#endif
-#endif
-
 #ifdef HAVE_ASAN
-#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-enum {
-	PAGE = 4096,
-#ifdef HAVE_ASAN
-	STACK_SIZE = 512 * 1024, /* redzones make every frame larger */
-#else
-	STACK_SIZE = 64 * 1024,
-#endif
-	FREE_STACKS_MAX = 64,
-	EVENTS_AT_ONCE = 256,
-};
+enum { EVENTS_AT_ONCE = 256 };
 #define TRIM_AFTER SECONDS(1)
 
 void context_switch(void **save_sp, void *load_sp);
@@ -85,8 +67,7 @@ struct loop {
 	struct loop_hook *hooks;
 	void *main_sp;
 	int64_t now;
-	void *free_stacks[FREE_STACKS_MAX];
-	size_t free_stack_count;
+	struct stack_pool stacks;
 #ifdef HAVE_ASAN
 	void *main_fake_stack;
 	const void *main_bottom;
@@ -118,45 +99,8 @@ static struct task *queue_take(struct queue *q)
 static char *stack_of(const struct task *t)
 {
 	uintptr_t end = (uintptr_t)(t + 1);
-	end = (end + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	end = (end + STACK_PAGE - 1) & ~(uintptr_t)(STACK_PAGE - 1);
 	return (char *)end - STACK_SIZE; /* NOLINT: the mapping that stack_take() made */
-}
-
-/* The bottom of a writable stack; below it stands the guard page. */
-static char *stack_take(struct loop *l)
-{
-	if (l->free_stack_count)
-		return l->free_stacks[--l->free_stack_count];
-	char *p = mmap(NULL, PAGE + STACK_SIZE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	if (mprotect(p, PAGE, PROT_NONE) < 0) {
-		munmap(p, PAGE + STACK_SIZE);
-		return NULL;
-	}
-	return p + PAGE;
-}
-
-static void stack_give(struct loop *l, char *stack)
-{
-#ifdef HAVE_ASAN
-	__asan_unpoison_memory_region(stack, STACK_SIZE);
-#endif
-	if (l->free_stack_count < FREE_STACKS_MAX)
-		l->free_stacks[l->free_stack_count++] = stack;
-	else
-		munmap(stack - PAGE, PAGE + STACK_SIZE);
-}
-
-/* Gives back the pages below what a suspended task has in use. */
-static void stack_trim(struct task *t)
-{
-	char *stack = stack_of(t);
-	size_t below = (size_t)((char *)t->sp - stack) & ~(size_t)(PAGE - 1);
-	if (below)
-		madvise(stack, below, MADV_DONTNEED);
-	t->suspended_at = NEVER;
 }
 
 static void trim_waiting(struct loop *l)
@@ -165,26 +109,20 @@ static void trim_waiting(struct loop *l)
 	for (struct task *t = l->all; t; t = t->all_next) {
 		if (t->suspended_at == NEVER)
 			continue;
-		if (l->now - t->suspended_at >= TRIM_AFTER)
-			stack_trim(t);
-		else
+		if (l->now - t->suspended_at < TRIM_AFTER) {
 			l->trim_at = l->now + TRIM_AFTER;
+			continue;
+		}
+		stack_trim(stack_of(t), t->sp);
+		t->suspended_at = NEVER;
 	}
 	if (l->trim_at == NEVER)
-		while (l->free_stack_count)
-			munmap((char *)l->free_stacks[--l->free_stack_count] - PAGE,
-				PAGE + STACK_SIZE);
+		stack_pool_clear(&l->stacks);
 }
 
 size_t task_stack_used(const struct task *t)
 {
-	unsigned char resident[STACK_SIZE / PAGE];
-	size_t pages = 0;
-	if (t->loop->sync || mincore(stack_of(t), STACK_SIZE, resident) < 0)
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(resident); i++)
-		pages += resident[i] & 1;
-	return pages * PAGE;
+	return t->loop->sync ? 0 : stack_touched(stack_of(t));
 }
 
 /* ── Switching ────────────────────────────────────────────────────────────────────────────── */
@@ -238,13 +176,13 @@ static void free_task(struct task *t)
 	if (t->all_next)
 		t->all_next->all_prev = t->all_prev;
 	l->task_count--;
-	stack_give(l, stack_of(t));
+	stack_give(&l->stacks, stack_of(t));
 }
 
 int task_start(struct loop *l, task_fn *fn, void *arg, struct task **out)
 {
 	ASSERT(!l->sync);
-	char *stack = stack_take(l);
+	char *stack = stack_take(&l->stacks);
 	if (!stack)
 		return -ENOMEM;
 	/* The task at the top; below it what context_switch() will pop: six registers and the
@@ -412,8 +350,7 @@ void loop_free(struct loop *l)
 	ASSERT(l->task_count == 0);
 	uv_run(&l->uv, UV_RUN_NOWAIT); /* handles that were closed */
 	ASSERT(uv_loop_close(&l->uv) == 0);
-	while (l->free_stack_count)
-		munmap((char *)l->free_stacks[--l->free_stack_count] - PAGE, PAGE + STACK_SIZE);
+	stack_pool_clear(&l->stacks);
 	close(l->epoll_fd);
 	heap_done(&l->deadlines);
 	free(l);
@@ -553,6 +490,11 @@ static void leave(struct task *t, int64_t deadline)
 	t->suspended_at = NEVER;
 }
 
+void task_await_wake(struct task *t)
+{
+	leave(t, NEVER);
+}
+
 int task_suspend(struct task *t, int64_t deadline)
 {
 	if (t->loop->sync) {
@@ -597,68 +539,6 @@ int task_yield(struct task *t)
 	to_loop(t);
 	t->woken |= woken;
 	return t->cancelled ? -ECANCELED : 0;
-}
-
-struct offload {
-	uv_work_t work;
-	void (*fn)(void *arg);
-	void *arg;
-	struct task *task;
-	bool done;
-};
-
-static void offload_run(uv_work_t *work)
-{
-	struct offload *o = CONTAINER_OF(work, struct offload, work);
-	o->fn(o->arg);
-}
-
-static void offload_done(uv_work_t *work, int status UNUSED)
-{
-	struct offload *o = CONTAINER_OF(work, struct offload, work);
-	o->done = true;
-	task_wake(o->task);
-}
-
-void task_offload(struct task *t, void (*fn)(void *arg), void *arg)
-{
-	if (t->loop->sync) {
-		fn(arg);
-		return;
-	}
-	struct offload o = { .fn = fn, .arg = arg, .task = t };
-	ASSERT(uv_queue_work(&t->loop->uv, &o.work, offload_run, offload_done) == 0);
-	/* The work refers to this stack: nothing but its end ends this wait. */
-	while (!o.done)
-		leave(t, NEVER);
-}
-
-struct outside {
-	struct loop_hook hook;
-	void (*fn)(void *arg);
-	void *arg;
-	struct task *task;
-	bool done;
-};
-
-static void outside_run(struct loop_hook *hook)
-{
-	struct outside *o = CONTAINER_OF(hook, struct outside, hook);
-	o->fn(o->arg);
-	o->done = true;
-	task_wake(o->task);
-}
-
-void task_outside(struct task *t, void (*fn)(void *arg), void *arg)
-{
-	if (t->loop->sync) {
-		fn(arg);
-		return;
-	}
-	struct outside o = { .hook.fn = outside_run, .fn = fn, .arg = arg, .task = t };
-	loop_before_wait(t->loop, &o.hook);
-	while (!o.done)
-		leave(t, NEVER);
 }
 
 /* ── Descriptors ──────────────────────────────────────────────────────────────────────────── */

@@ -15,7 +15,7 @@
 
 struct accounts {
 	struct tool tool;
-	enum secret_source source;
+	bool from_stdin, generate; /* where a password comes from */
 	bool delete_mail;
 	const char *junk_at, *reject_at;
 };
@@ -28,6 +28,15 @@ static int fail(int error, str address, const struct err *err)
 		return cli_error(
 			"there is no account %.*s; see: postern account list", STR_ARG(address));
 	return cli_err(err);
+}
+
+/* As secret_get(). */
+static int get_secret(const struct accounts *a, const char *whose, struct secret *out)
+{
+	return secret_get(a->from_stdin ? SECRET_STDIN
+			  : a->generate ? SECRET_GENERATE
+					: SECRET_ASK,
+		whose, out);
 }
 
 static int add_checked(struct accounts *a, str address, const char *password)
@@ -64,7 +73,7 @@ static int add(void *context, int argc, char **argv)
 	str address;
 	if (!tool_address(&a->tool, argv[0], &address) || !tool_is_local(&a->tool, address) ||
 		refuse_existing(a, address) != EXIT_DONE ||
-		secret_get(a->source, argv[0], &secret) != EXIT_DONE)
+		get_secret(a, argv[0], &secret) != EXIT_DONE)
 		return EXIT_FAILED;
 	int status = add_checked(a, address, secret.text);
 	if (status == EXIT_DONE)
@@ -87,7 +96,7 @@ static int passwd(void *context, int argc, char **argv)
 	int r = directory_account_find(a->tool.store, address, &a->tool.arena, &account, &err);
 	if (r)
 		return fail(r, address, &err);
-	if (secret_get(a->source, argv[0], &secret) != EXIT_DONE)
+	if (get_secret(a, argv[0], &secret) != EXIT_DONE)
 		return EXIT_FAILED;
 	r = login_set_password(
 		a->tool.store, account.id, str_from_z(secret.text), a->tool.now, &err);
@@ -306,21 +315,19 @@ static const struct cli_action actions[] = {
 
 int main_account(int argc, char **argv)
 {
-	const char *config = NULL;
-	bool json = false, from_stdin = false, generate = false, delete_mail = false;
-	struct accounts a = { .source = SECRET_ASK };
+	struct accounts a = { 0 };
 	const struct cli_option options[] = {
-		CLI_CONFIG_OPTION(config),
-		CLI_JSON_OPTION(json),
+		CLI_CONFIG_OPTION(a.tool.config_path),
+		CLI_JSON_OPTION(a.tool.json),
 		{ .name = "password-stdin",
 			.help = "take the password from standard input, one line",
-			.flag = &from_stdin },
+			.flag = &a.from_stdin },
 		{ .name = "generate",
 			.help = "make up a password and print it, once",
-			.flag = &generate },
+			.flag = &a.generate },
 		{ .name = "delete-mail",
 			.help = "with remove: also delete all mail",
-			.flag = &delete_mail },
+			.flag = &a.delete_mail },
 		{ .name = "junk-at",
 			.placeholder = "SCORE",
 			.help = "with set: from there on mail goes to this account's Junk",
@@ -348,14 +355,8 @@ int main_account(int argc, char **argv)
 		.option_count = ARRAY_LEN(options),
 		.least = 1,
 		.most = -1,
+		.actions = actions,
+		.action_count = ARRAY_LEN(actions),
 	};
-	int status;
-	int words = cli_parse(&command, argc, argv, &status);
-	if (words < 0 || (status = tool_open(config, json, &a.tool)) != EXIT_DONE)
-		return status;
-	a.delete_mail = delete_mail;
-	a.source = from_stdin ? SECRET_STDIN : generate ? SECRET_GENERATE : SECRET_ASK;
-	status = cli_act(actions, ARRAY_LEN(actions), "account", &a, words, argv);
-	tool_close(&a.tool);
-	return status;
+	return tool_act(&a.tool, &command, &a, argc, argv);
 }

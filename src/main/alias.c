@@ -138,9 +138,9 @@ int main_alias(int argc, char **argv)
 		{ "list", 0, 1, list },
 		{ "remove", 1, 2, remove_alias },
 	};
-	const char *config = NULL;
-	bool json = false;
-	const struct cli_option options[] = { CLI_CONFIG_OPTION(config), CLI_JSON_OPTION(json) };
+	struct tool tool = { 0 };
+	const struct cli_option options[] = { CLI_CONFIG_OPTION(tool.config_path),
+		CLI_JSON_OPTION(tool.json) };
 	const struct cli_command command = {
 		.usage = "alias add ADDRESS TARGET…\n"
 			 "alias add @DOMAIN TARGET\n"
@@ -153,13 +153,8 @@ int main_alias(int argc, char **argv)
 		.option_count = ARRAY_LEN(options),
 		.least = 1,
 		.most = -1,
+		.actions = actions,
+		.action_count = ARRAY_LEN(actions),
 	};
-	int status;
-	int words = cli_parse(&command, argc, argv, &status);
-	struct tool tool;
-	if (words < 0 || (status = tool_open(config, json, &tool)) != EXIT_DONE)
-		return status;
-	status = cli_act(actions, ARRAY_LEN(actions), "alias", &tool, words, argv);
-	tool_close(&tool);
-	return status;
+	return tool_act(&tool, &command, &tool, argc, argv);
 }

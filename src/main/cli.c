@@ -76,10 +76,16 @@ static const struct cli_option *find_option(
 	return NULL;
 }
 
-static int usage_error(const struct cli_command *c, const char *what, const char *word)
+static str verb_of(const struct cli_command *c)
 {
 	str verb, rest;
 	str_cut(str_from_z(c->usage), ' ', &verb, &rest);
+	return verb;
+}
+
+static int usage_error(const struct cli_command *c, const char *what, const char *word)
+{
+	str verb = verb_of(c);
 	cli_error("%s%s; see: postern %.*s --help", word, what, STR_ARG(verb));
 	return -1;
 }
@@ -136,30 +142,30 @@ int cli_parse(const struct cli_command *c, int argc, char **argv, int *out_exit)
 	return words;
 }
 
-static int unknown_action(
-	const struct cli_action *actions, size_t count, const char *verb, const char *word)
+static int unknown_action(const struct cli_command *c, str verb, const char *word)
 {
 	struct buf names = BUF_INIT(256);
-	for (size_t i = 0; i < count; i++)
-		buf_printf(&names, "%s%s", i ? ", " : "", actions[i].name);
-	cli_error("%s %s: write one of %.*s", verb, word, STR_ARG(buf_str(&names)));
+	for (size_t i = 0; i < c->action_count; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", c->actions[i].name);
+	cli_error("%.*s %s: write one of %.*s", STR_ARG(verb), word, STR_ARG(buf_str(&names)));
 	buf_done(&names);
 	return EXIT_FAILED;
 }
 
-int cli_act(const struct cli_action *actions, size_t count, const char *verb, void *context,
-	int argc, char **argv)
+int cli_act(const struct cli_command *c, void *context, int argc, char **argv)
 {
-	for (size_t i = 0; i < count; i++) {
-		const struct cli_action *a = &actions[i];
+	str verb = verb_of(c);
+	for (size_t i = 0; i < c->action_count; i++) {
+		const struct cli_action *a = &c->actions[i];
 		if (strcmp(a->name, argv[0]) != 0)
 			continue;
 		if (argc - 1 < a->least || (a->most >= 0 && argc - 1 > a->most))
-			return cli_error("%s %s: too %s words; see: postern %s --help", verb,
-				a->name, argc - 1 < a->least ? "few" : "many", verb);
+			return cli_error("%.*s %s: too %s words; see: postern %.*s --help",
+				STR_ARG(verb), a->name, argc - 1 < a->least ? "few" : "many",
+				STR_ARG(verb));
 		return a->run(context, argc - 1, argv + 1);
 	}
-	return unknown_action(actions, count, verb, argv[0]);
+	return unknown_action(c, verb, argv[0]);
 }
 
 /* NULL: there is none. */

@@ -34,18 +34,6 @@ struct cli_option {
 	struct cli_values *values;
 };
 
-struct cli_command {
-	const char *usage; /* one line or more, each what follows "postern " */
-	const char *help;  /* sentences */
-	const struct cli_option *options;
-	size_t option_count;
-	int least, most; /* of words that are not options; most -1: any number */
-};
-
-/* Sets the options and moves the other words to argv[0…], in order. Returns their number; or -1
- * where *out_exit is the exit status: --help was asked for and given, or the usage is wrong. */
-int cli_parse(const struct cli_command *command, int argc, char **argv, int *out_exit) MUST_USE;
-
 /* A word after the verb that says what to do: postern account ADD. argv[0…argc) are the words after
  * it. */
 struct cli_action {
@@ -54,9 +42,23 @@ struct cli_action {
 	int (*run)(void *context, int argc, char **argv);
 };
 
-/* Finds and runs the action that argv[0] names. `verb` is for messages. */
-int cli_act(const struct cli_action *actions, size_t count, const char *verb, void *context,
-	int argc, char **argv);
+struct cli_command {
+	const char *usage; /* one line or more, each what follows "postern " */
+	const char *help;  /* sentences */
+	const struct cli_option *options;
+	size_t option_count;
+	int least, most;                  /* of words that are not options; most -1: any number */
+	const struct cli_action *actions; /* which the first of the words names; NULL: none */
+	size_t action_count;
+};
+
+/* Sets the options and moves the other words to argv[0…], in order. Returns their number; or -1
+ * where *out_exit is the exit status: --help was asked for and given, or the usage is wrong. */
+int cli_parse(const struct cli_command *command, int argc, char **argv, int *out_exit) MUST_USE;
+
+/* Runs the action that argv[0] names, with the words after it. Its status, or EXIT_FAILED, with a
+ * message, where there is no such action or it takes more words, or fewer. */
+int cli_act(const struct cli_command *command, void *context, int argc, char **argv);
 
 /* "postern: …\n" on standard error. Both return EXIT_FAILED. */
 int cli_error(const char *format, ...) PRINTF(1, 2);

@@ -262,6 +262,8 @@ int main_dns(int argc, char **argv)
 		.option_count = ARRAY_LEN(options),
 		.least = 1,
 		.most = -1,
+		.actions = actions,
+		.action_count = ARRAY_LEN(actions),
 	};
 	int status;
 	int words = cli_parse(&command, argc, argv, &status);
@@ -270,8 +272,7 @@ int main_dns(int argc, char **argv)
 	struct dns_verb v = { .json = json, .arena = ARENA_INIT(ARENA_MAX) };
 	v.out = BUF_INIT(OUTPUT_MAX);
 	v.config = cli_config(config);
-	status = v.config ? cli_act(actions, ARRAY_LEN(actions), "dns", &v, words, argv)
-			  : EXIT_FAILED;
+	status = v.config ? cli_act(&command, &v, words, argv) : EXIT_FAILED;
 	config_unref(v.config);
 	buf_done(&v.out);
 	arena_done(&v.arena);

@@ -116,9 +116,9 @@ int main_domain(int argc, char **argv)
 		{ "remove", 1, 1, remove_domain },
 		{ "catch-all", 1, 2, catch_all },
 	};
-	const char *config = NULL;
-	bool json = false;
-	const struct cli_option options[] = { CLI_CONFIG_OPTION(config), CLI_JSON_OPTION(json) };
+	struct tool tool = { 0 };
+	const struct cli_option options[] = { CLI_CONFIG_OPTION(tool.config_path),
+		CLI_JSON_OPTION(tool.json) };
 	const struct cli_command command = {
 		.usage = "domain add DOMAIN [CATCH-ALL]\n"
 			 "domain list [--json]\n"
@@ -130,13 +130,8 @@ int main_domain(int argc, char **argv)
 		.option_count = ARRAY_LEN(options),
 		.least = 1,
 		.most = -1,
+		.actions = actions,
+		.action_count = ARRAY_LEN(actions),
 	};
-	int status;
-	int words = cli_parse(&command, argc, argv, &status);
-	struct tool tool;
-	if (words < 0 || (status = tool_open(config, json, &tool)) != EXIT_DONE)
-		return status;
-	status = cli_act(actions, ARRAY_LEN(actions), "domain", &tool, words, argv);
-	tool_close(&tool);
-	return status;
+	return tool_act(&tool, &command, &tool, argc, argv);
 }

@@ -324,12 +324,10 @@ static int run(
 		{ "list", 0, 0, list },
 		{ "remove", 0, 1, remove_entries },
 	};
-	const char *config = NULL;
-	bool json = false;
 	struct list_tool l = { .list = which, .scope = STR_EMPTY };
 	const struct cli_option options[] = {
-		CLI_CONFIG_OPTION(config),
-		CLI_JSON_OPTION(json),
+		CLI_CONFIG_OPTION(l.tool.config_path),
+		CLI_JSON_OPTION(l.tool.json),
 		{ .name = "for",
 			.placeholder = "DOMAIN|ACCOUNT",
 			.help = "only for mail to that domain or account of this server",
@@ -357,14 +355,10 @@ static int run(
 		.option_count = ARRAY_LEN(options),
 		.least = 1,
 		.most = -1,
+		.actions = actions,
+		.action_count = ARRAY_LEN(actions),
 	};
-	int status;
-	int words = cli_parse(&command, argc, argv, &status);
-	if (words < 0 || (status = tool_open(config, json, &l.tool)) != EXIT_DONE)
-		return status;
-	status = cli_act(actions, ARRAY_LEN(actions), verb_of(&l), &l, words, argv);
-	tool_close(&l.tool);
-	return status;
+	return tool_act(&l.tool, &command, &l, argc, argv);
 }
 
 #define USAGE(verb)                                                                                \

@@ -41,6 +41,19 @@ struct job {
 	size_t listed;
 };
 
+/* Where there is none yet, j->store stays NULL. EXIT_FAILED with a message. */
+static int open_store(struct job *j, unsigned flags)
+{
+	struct err err;
+	umask(0007); /* a file that is made is for the group that owns the mail, too */
+	int rc = quarantine_open(j->tool.config->data_dir.p, flags, &j->store, &err);
+	if (rc == -EACCES || rc == -EPERM || rc == -EROFS)
+		return cli_error("%s/quarantine is for root and for members of the group that owns "
+				 "it; you are neither",
+			j->tool.config->data_dir.p);
+	return rc < 0 && rc != -ENOENT ? cli_err(&err) : EXIT_DONE;
+}
+
 /* ── What is shown ────────────────────────────────────────────────────────────────────────── */
 
 /* The second string of an ENVELOPE (RFC 9051 §7.5.2), as a person reads it. */
@@ -127,8 +140,9 @@ static int list(void *context, int argc, char **argv)
 {
 	struct job *j = context;
 	struct err err;
-	if (!j->store)
-		return EXIT_DONE;
+	int status = open_store(j, QUARANTINE_READ_ONLY);
+	if (status != EXIT_DONE || !j->store)
+		return status;
 	int rc = quarantine_list(j->store, list_item, j, &err);
 	return rc < 0 ? cli_err(&err) : cli_print(&j->out);
 }
@@ -196,14 +210,19 @@ static int no_such(const char *word)
 	return EXIT_NO;
 }
 
+static int find(struct job *j, str id, struct quarantine_item *out, struct err *err)
+{
+	return j->store ? quarantine_find(j->store, id, &j->tool.arena, out, err) : -ENOENT;
+}
+
 static int show(void *context, int argc, char **argv)
 {
 	struct job *j = context;
 	struct quarantine_item item;
 	struct err err;
-	int rc = j->store
-			 ? quarantine_find(j->store, id_of(j, argv[0]), &j->tool.arena, &item, &err)
-			 : -ENOENT;
+	if (open_store(j, QUARANTINE_READ_ONLY) != EXIT_DONE)
+		return EXIT_FAILED;
+	int rc = find(j, id_of(j, argv[0]), &item, &err);
 	if (rc == -ENOENT)
 		return no_such(argv[0]);
 	if (rc == 0 && j->whole) {
@@ -382,11 +401,13 @@ static int release(void *context, int argc, char **argv)
 	struct releasing r = { .job = j, .targets = targets, .deliveries = BUF_INIT(RECORD_MAX) };
 	struct quarantine_item item;
 	struct err err;
+	if (open_store(j, 0) != EXIT_DONE)
+		return EXIT_FAILED;
 	for (size_t i = 0; i < j->to.n; i++)
 		if (resolve(j, j->to.v[i], targets) != EXIT_DONE)
 			return EXIT_FAILED;
 	str id = id_of(j, argv[0]);
-	int rc = j->store ? quarantine_find(j->store, id, &j->tool.arena, &item, &err) : -ENOENT;
+	int rc = find(j, id, &item, &err);
 	buf_add_char(&r.deliveries, '[');
 	if (rc == 0)
 		rc = quarantine_release(j->store, id, &j->tool.arena, release_item, &r, &err);
@@ -406,13 +427,12 @@ static int release(void *context, int argc, char **argv)
 static int remove_items(void *context, int argc, char **argv)
 {
 	struct job *j = context;
-	int status = EXIT_DONE;
-	for (int i = 0; i < argc; i++) {
+	int status = open_store(j, 0);
+	for (int i = 0; status != EXIT_FAILED && i < argc; i++) {
 		struct quarantine_item item;
 		struct err err;
 		str id = id_of(j, argv[i]);
-		int rc = j->store ? quarantine_find(j->store, id, &j->tool.arena, &item, &err)
-				  : -ENOENT;
+		int rc = find(j, id, &item, &err);
 		if (rc == 0)
 			rc = quarantine_remove(j->store, id, &err);
 		if (rc < 0 && rc != -ENOENT)
@@ -436,28 +456,12 @@ static const struct cli_action actions[] = {
 	{ "remove", 1, -1, remove_items },
 };
 
-/* Only to be written where something is changed. EXIT_FAILED with a message. */
-static int open_store(struct job *j, const char *action)
-{
-	struct err err;
-	bool reads = strcmp(action, "list") == 0 || strcmp(action, "show") == 0;
-	int rc = quarantine_open(
-		j->tool.config->data_dir.p, reads ? QUARANTINE_READ_ONLY : 0, &j->store, &err);
-	if (rc == -EACCES || rc == -EPERM || rc == -EROFS)
-		return cli_error("%s/quarantine is for root and for members of the group that owns "
-				 "it; you are neither",
-			j->tool.config->data_dir.p);
-	return rc < 0 && rc != -ENOENT ? cli_err(&err) : EXIT_DONE;
-}
-
 int main_quarantine(int argc, char **argv)
 {
-	const char *config = NULL;
-	bool json = false;
 	struct job j = { .out = BUF_INIT(OUT_MAX) };
 	const struct cli_option options[] = {
-		CLI_CONFIG_OPTION(config),
-		CLI_JSON_OPTION(json),
+		CLI_CONFIG_OPTION(j.tool.config_path),
+		CLI_JSON_OPTION(j.tool.json),
 		{ .name = "to",
 			.placeholder = "ADDRESS",
 			.help = "with release: deliver to this address instead; may be repeated",
@@ -482,18 +486,12 @@ int main_quarantine(int argc, char **argv)
 		.option_count = ARRAY_LEN(options),
 		.least = 1,
 		.most = -1,
+		.actions = actions,
+		.action_count = ARRAY_LEN(actions),
 	};
-	int status;
-	int words = cli_parse(&command, argc, argv, &status);
-	if (words < 0 || (status = tool_open(config, json, &j.tool)) != EXIT_DONE)
-		return status;
-	umask(0007); /* a file that is made is for the group that owns the mail, too */
-	status = open_store(&j, argv[0]);
-	if (status == EXIT_DONE)
-		status = cli_act(actions, ARRAY_LEN(actions), "quarantine", &j, words, argv);
+	int status = tool_act(&j.tool, &command, &j, argc, argv);
 	quarantine_close(j.store);
 	directory_close(j.directory);
 	buf_done(&j.out);
-	tool_close(&j.tool);
 	return status;
 }

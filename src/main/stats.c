@@ -34,8 +34,9 @@ static int no_counts(const struct stats *s, int rc, const struct err *err)
 
 /* ── Findings ─────────────────────────────────────────────────────────────────────────────── */
 
-static int show_findings(struct stats *s)
+static int show_findings(void *context, int argc, char **argv)
 {
+	struct stats *s = context;
 	struct stats_findings all;
 	struct err err = { "" };
 	int rc = stats_findings_read(s->config, s->since, &s->arena, &all, &err);
@@ -90,39 +91,26 @@ static int with_server(struct stats *s, void (*show)(const struct stats_shown *,
 	return rc < 0 && rc != -ENOENT ? EXIT_FAILED : status;
 }
 
-static int show_summary(struct stats *s)
+static int show_summary(void *context, int argc, char **argv)
 {
+	struct stats *s = context;
 	struct stats_findings today;
 	struct err err = { "" };
 	int rc = stats_findings_read(s->config, s->now / 86400, &s->arena, &today, &err);
 	return with_server(s, stats_show_summary, rc < 0 ? NULL : &today);
 }
 
-static int show_processes(struct stats *s)
+static int show_processes(void *context, int argc, char **argv)
 {
-	return with_server(s, stats_show_processes, NULL);
+	return with_server(context, stats_show_processes, NULL);
 }
 
-static int show_lists(struct stats *s)
+static int show_lists(void *context, int argc, char **argv)
 {
-	return with_server(s, stats_show_lists, NULL);
+	return with_server(context, stats_show_lists, NULL);
 }
 
 /* ── The verb ─────────────────────────────────────────────────────────────────────────────── */
-
-static const struct view {
-	const char *name;
-	int (*show)(struct stats *s);
-} views[] = { { "summary", show_summary }, { "findings", show_findings }, { "lists", show_lists },
-	{ "processes", show_processes } };
-
-static const struct view *find_view(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(views); i++)
-		if (strcmp(views[i].name, name) == 0)
-			return &views[i];
-	return NULL;
-}
 
 /* "7d" is today and the six days before. */
 static bool first_day(const char *since, int64_t now, int64_t *out)
@@ -134,16 +122,12 @@ static bool first_day(const char *since, int64_t now, int64_t *out)
 	return true;
 }
 
-static int show(struct stats *s, const struct view *view, const char *config)
-{
-	s->config = cli_config(config);
-	if (!s->config)
-		return EXIT_FAILED;
-	int status = view->show(s);
-	int printed = cli_print(&s->out);
-	config_unref(s->config);
-	return MAX(status, printed);
-}
+static const struct cli_action actions[] = {
+	{ "summary", 0, 0, show_summary },
+	{ "lists", 0, 0, show_lists },
+	{ "processes", 0, 0, show_processes },
+	{ "findings", 0, 0, show_findings },
+};
 
 int main_stats(int argc, char **argv)
 {
@@ -158,7 +142,8 @@ int main_stats(int argc, char **argv)
 			.value = &since },
 	};
 	const struct cli_command command = {
-		.usage = "stats [lists|processes] [--json]\nstats findings [--since TIME] [--json]",
+		.usage = "stats [summary|lists|processes] [--json]\nstats findings [--since TIME] "
+			 "[--json]",
 		.help = "Shows whether the server runs, what it has done since its start and "
 			"today, and\n"
 			"what does not work; the lists in the DNS; the processes. The exit status "
@@ -171,19 +156,26 @@ int main_stats(int argc, char **argv)
 			"rest).",
 		.options = options,
 		.option_count = ARRAY_LEN(options),
-		.most = 1,
+		.most = -1,
+		.actions = actions,
+		.action_count = ARRAY_LEN(actions),
 	};
+	char summary[] = "summary";
 	int status, words = cli_parse(&command, argc, argv, &status);
 	if (words < 0)
 		return status;
-	const struct view *view = find_view(words ? argv[0] : "summary");
-	if (!view)
-		return cli_error("stats %s: write one of findings, lists, processes", argv[0]);
+	if (words == 0)
+		argv[words++] = summary;
 	s.now = clock_wall() / NSEC_PER_SEC;
 	if (!first_day(since, s.now, &s.since))
 		return cli_error("--since takes a time such as 1d or 7d");
-	status = show(&s, view, config);
+	s.config = cli_config(config);
+	if (!s.config)
+		return EXIT_FAILED;
+	status = cli_act(&command, &s, words, argv);
+	int printed = cli_print(&s.out);
+	config_unref(s.config);
 	buf_done(&s.out);
 	arena_done(&s.arena);
-	return status;
+	return MAX(status, printed);
 }

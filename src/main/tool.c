@@ -8,26 +8,24 @@
 
 enum { ARENA_MAX = 1024 * 1024 * 1024 };
 
-int tool_open(const char *config_path, bool json, struct tool *out)
+int tool_open(struct tool *t)
 {
 	struct err err;
-	struct tool t = { .json = json, .arena = ARENA_INIT(ARENA_MAX) };
-	t.now = clock_wall() / NSEC_PER_SEC;
-	t.config = cli_config(config_path);
-	if (!t.config)
+	t->config = cli_config(t->config_path);
+	if (!t->config)
 		return EXIT_FAILED;
-	int r = directory_store_open(t.config->data_dir.p, false, &t.store, &err);
-	if (r) {
-		if (r == -ENOENT)
-			cli_error("there is no directory in %s; make one: postern init",
-				t.config->data_dir.p);
-		else
-			cli_err(&err);
-		tool_close(&t);
-		return EXIT_FAILED;
-	}
-	*out = t;
-	return EXIT_DONE;
+	t->arena = ARENA_INIT(ARENA_MAX);
+	t->now = clock_wall() / NSEC_PER_SEC;
+	int r = directory_store_open(t->config->data_dir.p, false, &t->store, &err);
+	if (r == 0)
+		return EXIT_DONE;
+	if (r == -ENOENT)
+		cli_error("there is no directory in %s; make one: postern init",
+			t->config->data_dir.p);
+	else
+		cli_err(&err);
+	tool_close(t);
+	return EXIT_FAILED;
 }
 
 void tool_close(struct tool *t)
@@ -35,6 +33,17 @@ void tool_close(struct tool *t)
 	directory_store_close(t->store);
 	config_unref(t->config);
 	arena_done(&t->arena);
+}
+
+int tool_act(
+	struct tool *t, const struct cli_command *command, void *context, int argc, char **argv)
+{
+	int status, words = cli_parse(command, argc, argv, &status);
+	if (words < 0 || (status = tool_open(t)) != EXIT_DONE)
+		return status;
+	status = cli_act(command, context, words, argv);
+	tool_close(t);
+	return status;
 }
 
 bool tool_address(struct tool *t, const char *text, str *out)

@@ -1,25 +1,34 @@
 /*
- * tool.h: what the verbs domain, account and alias work on: the configuration and the directory.
- * They work on the files, whether the server runs or not; it sees changes at once.
+ * tool.h: what verbs such as domain, account and alias work on: the configuration and the
+ * directory. They work on the files, whether the server runs or not; it sees changes at once.
  */
 #pragma once
 
 #include "base/arena.h"
 #include "base/config.h"
-#include "base/err.h"
 #include "store/directory_store.h"
 
+struct cli_command;
+
 struct tool {
+	/* Options, for the verb's table of them. */
+	const char *config_path;
+	bool json;
+	/* Of tool_open(): */
 	const struct config *config;   /* owned */
 	struct directory_store *store; /* owned */
 	struct arena arena;            /* for lists */
-	bool json;
-	int64_t now; /* seconds since 1970 */
+	int64_t now;                   /* seconds since 1970 */
 };
 
-/* EXIT_DONE; or EXIT_FAILED, with a message. */
-int tool_open(const char *config_path, bool json, struct tool *out) MUST_USE;
+/* Takes the options as they are. EXIT_DONE; or EXIT_FAILED, with a message, and nothing is open. */
+int tool_open(struct tool *t) MUST_USE;
 void tool_close(struct tool *t);
+
+/* The whole of a verb that has actions: takes the words apart, opens *t, of which the options tell,
+ * runs the action with this context, closes *t. The exit status. */
+int tool_act(struct tool *t, const struct cli_command *command, void *context, int argc,
+	char **argv) MUST_USE;
 
 /* The address as the store has it: domain in normal form, quoted only where it must be. Without a
  * message: false. In the arena. */

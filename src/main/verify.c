@@ -247,9 +247,9 @@ static int run(struct verify *v, int argc, char **argv)
 
 int main_verify(int argc, char **argv)
 {
-	const char *config = NULL;
-	bool json = false;
-	const struct cli_option options[] = { CLI_CONFIG_OPTION(config), CLI_JSON_OPTION(json) };
+	struct verify v = { .out = BUF_INIT(64 * 1024 * 1024) };
+	const struct cli_option options[] = { CLI_CONFIG_OPTION(v.tool.config_path),
+		CLI_JSON_OPTION(v.tool.json) };
 	const struct cli_command command = {
 		.usage = "verify [ACCOUNT…] [--json]",
 		.help = "Checks that the directory and every account's mail, or that of the named "
@@ -263,8 +263,7 @@ int main_verify(int argc, char **argv)
 	};
 	int status;
 	int words = cli_parse(&command, argc, argv, &status);
-	struct verify v = { .out = BUF_INIT(64 * 1024 * 1024) };
-	if (words < 0 || (status = tool_open(config, json, &v.tool)) != EXIT_DONE)
+	if (words < 0 || (status = tool_open(&v.tool)) != EXIT_DONE)
 		return status;
 	status = run(&v, words, argv);
 	buf_done(&v.out);

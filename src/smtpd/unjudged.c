@@ -71,28 +71,6 @@ void smtpd_tell_failure(struct smtpd_session *s, struct arena *a, int64_t began)
 		F_INT("failures", out.count), F_STR("first", out.first));
 }
 
-static void fill(const struct verdict *v, struct arena *a, struct filter_judge_reply *out)
-{
-	uint64_t *cuts = arena_array(a, uint64_t, 2 * v->cut_count + 1);
-	for (size_t i = 0; i < v->cut_count; i++) {
-		cuts[2 * i] = v->cuts[i].offset;
-		cuts[2 * i + 1] = v->cuts[i].n;
-	}
-	*out = (struct filter_judge_reply){
-		.action = v->action,
-		.code = v->reply.code,
-		.klass = v->reply.klass,
-		.subject = v->reply.subject,
-		.detail = v->reply.detail,
-		.text = v->reply.text,
-		.fields = v->fields,
-		.cuts = { cuts, 2 * v->cut_count },
-		.score = (int64_t)(v->score * 100 + (v->score < 0 ? -0.5 : 0.5)),
-		.why = v->why,
-		.findings = v->findings,
-	};
-}
-
 int smtpd_judge_failed(struct smtpd_session *s, struct arena *a, struct filter_judge_reply *out)
 {
 	struct smtpd_transaction *x = &s->transaction;
@@ -114,7 +92,7 @@ int smtpd_judge_failed(struct smtpd_session *s, struct arena *a, struct filter_j
 	unjudged_verdict(s->world->config, &facts, view, why, a, &verdict);
 	smtpd_unview(&x->incoming, view);
 	verdict.why = why;
-	fill(&verdict, a, out);
+	filter_reply(&verdict, 0, a, out);
 	log_warning(&x->log, "taken without being judged",
 		F_Z("action", judge_action_name(verdict.action)), F_STR("reason", why));
 	return 0;

@@ -1,16 +1,12 @@
 """Scanning for viruses, with a clamd that a test plays."""
-import email.utils
-import json
 
 import pytest
 
-from harness import ALICE, clamd, procs
+from harness import clamd, procs
 
-HEAD = (f"From: a@remote.test\r\nTo: {ALICE}\r\nSubject: hello\r\nDate: {email.utils.formatdate()}\r\n"
-        "Message-ID: <1@remote.test>\r\n\r\n").encode()
-CLEAN = HEAD + b"nothing\r\n"
-INFECTED = HEAD + clamd.VIRUS + b"\r\n"
-LARGE = HEAD + 2000 * (b"words in a line of a message " + b"\r\n") + 2000 * (b"y" * 70 + b"\r\n")
+CLEAN = clamd.message(b"nothing\r\n")
+INFECTED = clamd.message(clamd.VIRUS + b"\r\n")
+LARGE = clamd.message(2000 * (b"words in a line of a message " + b"\r\n") + 2000 * (b"y" * 70 + b"\r\n"))
 TAG = "X-Virus-Status: "
 
 
@@ -18,29 +14,14 @@ def settings(*fakes, **more):
     return {"antivirus": {"servers": [fake.endpoint for fake in fakes]} | more}
 
 
-def send(server, message):
-    """The reply to the message."""
-    with server.smtp() as client:
-        client.ehlo()
-        client.envelope()
-        return client.data(message)
-
-
-def record(server, reply):
-    def ask():
-        done = server.verb("why", reply.id, "--json", check=False)
-        return json.loads(done.stdout.splitlines()[0]) if done.returncode == 0 else None
-    return procs.wait_until(ask, 20, f"record of {reply}")
-
-
 def virus(server, reply):
-    found = record(server, reply)["virus"]
+    found = server.record(reply.id)["virus"]
     assert found.pop("ms") >= 0
     return found
 
 
 def findings(server, reply):
-    return {found["name"]: found for found in record(server, reply)["findings"]
+    return {found["name"]: found for found in server.record(reply.id)["findings"]
             if found["name"].startswith("VIRUS_")}
 
 
@@ -63,7 +44,7 @@ def test_verdicts(make_server, fake):
     command = "zINSTREAM" if fake.port else "zFILDES"
     server.wait_log("a virus scanner answers")
     for message in CLEAN, LARGE, INFECTED, LARGE + clamd.VIRUS + b"\r\n":
-        reply = send(server, message)
+        reply = server.send(message)
         found = virus(server, reply)
         assert found.pop("server") == fake.endpoint
         if clamd.VIRUS in message:
@@ -83,18 +64,18 @@ def test_the_same_content_is_not_scanned_again(make_server):
     with clamd.Fake() as fake:
         server = make_server(settings=settings(fake))
         for message in CLEAN, INFECTED:
-            first, again = virus(server, send(server, message)), virus(server, send(server, message))
+            first, again = virus(server, server.send(message)), virus(server, server.send(message))
             assert not first.pop("cached") and again.pop("cached")
             assert first.pop("server") == fake.endpoint and "server" not in again
             assert first == again
         assert fake.contents == [CLEAN, INFECTED]
         # One byte makes another message of it.
-        assert send(server, CLEAN + b"x\r\n").code == 250
+        assert server.send(CLEAN + b"x\r\n").code == 250
         assert len(fake.contents) == 3
         # Signatures may be others by now.
         server.reload()
         server.wait_log(r'\breloaded\b')
-        assert send(server, INFECTED).code == 550
+        assert server.send(INFECTED).code == 550
         assert len(fake.contents) == 4
 
 
@@ -108,7 +89,7 @@ def test_failures_of_one_message(make_server, mood, why):
     with clamd.Fake(mood=mood) as fake:
         server = make_server(settings=settings(fake))
         for _ in range(2):
-            reply = send(server, INFECTED)
+            reply = server.send(INFECTED)
             assert reply.code == 250
             assert virus(server, reply) == {
                 "result": "failed", "why": why, "server": fake.endpoint, "cached": False}
@@ -116,7 +97,7 @@ def test_failures_of_one_message(make_server, mood, why):
         assert f"{TAG}Not scanned; {why}\r\n" in stored(server)
         assert server.wait_log(rf"a message was not scanned for viruses .*id={reply.id}")
         fake.mood = "good"
-        assert send(server, INFECTED).code == 550
+        assert server.send(INFECTED).code == 550
         assert "is down" not in server.log()
 
 
@@ -126,11 +107,11 @@ def test_down_and_back(make_server, policy, code, action):
     """One alarm when it goes, one word when it comes back, and no message waits in between."""
     with clamd.Fake() as fake:
         server = make_server(settings={"antivirus": {"servers": [fake.endpoint], "unavailable": policy}})
-        assert send(server, CLEAN).code == 250
+        assert server.send(CLEAN).code == 250
         fake.stop()
         for n in range(3):
-            reply = send(server, INFECTED)
-            assert reply.code == code and record(server, reply)["action"] == action
+            reply = server.send(INFECTED)
+            assert reply.code == code and server.record(reply.id)["action"] == action
             assert virus(server, reply)["result"] == "failed"
             mode = findings(server, reply)["VIRUS_FAILED"]["mode"]
             assert mode == ("observe" if policy == "accept" else "score")
@@ -141,7 +122,7 @@ def test_down_and_back(make_server, policy, code, action):
         assert len(server_lines(server, "a virus scanner is down")) == 1
         fake.start()
         server.wait_log("a virus scanner is back")
-        assert send(server, INFECTED).matches("550 5.7.1 ")
+        assert server.send(INFECTED).matches("550 5.7.1 ")
         assert len(server_lines(server, "a virus scanner is back")) == 1
         assert len(server_lines(server, "a virus scanner is down")) == 1
 
@@ -153,14 +134,14 @@ def server_lines(server, text):
 def test_silence_ends(make_server):
     with clamd.Fake(mood="silent") as fake:
         server = make_server(settings={"antivirus": {"servers": [fake.endpoint], "timeout": "1s"}})
-        reply = send(server, CLEAN)
+        reply = server.send(CLEAN)
         assert reply.code == 250
         assert virus(server, reply)["why"] in ("no answer in time", "no virus scanner is there")
         server.wait_log("a virus scanner is down .*no answer in time")
         fake.mood = "good"
         fake.released.set()
         server.wait_log("a virus scanner is back")
-        assert send(server, INFECTED).code == 550
+        assert server.send(INFECTED).code == 550
 
 
 @pytest.mark.parametrize("mood, says", [("http", r"HTTP/1\.1 400 Bad Request"), ("banner", r"220 mx\.elsewhere\.test")])
@@ -168,7 +149,7 @@ def test_another_service_behind_the_socket(make_server, fake, mood, says):
     fake.mood = mood
     server = make_server(settings=settings(fake))
     server.wait_log(rf"no clamd answers there, but another service .*{says}")
-    reply = send(server, CLEAN)
+    reply = server.send(CLEAN)
     assert reply.code == 250 and virus(server, reply)["result"] == "failed"
     assert len(server_lines(server, "another service")) == 1
 
@@ -177,16 +158,16 @@ def test_two_servers_and_one_is_down(make_server):
     with clamd.Fake() as one, clamd.Fake(tcp=True) as two:
         server = make_server(settings=settings(one, two))
         for n in range(4):
-            assert send(server, CLEAN + b"%d\r\n" % n).code == 250
+            assert server.send(CLEAN + b"%d\r\n" % n).code == 250
         assert len(one.contents) == len(two.contents) == 2
         one.stop()
         for n in range(4, 8):
-            assert virus(server, send(server, CLEAN + b"%d\r\n" % n))["server"] == two.endpoint
+            assert virus(server, server.send(CLEAN + b"%d\r\n" % n))["server"] == two.endpoint
         server.wait_log('a virus scanner is down')
         one.start()
         server.wait_log("a virus scanner is back")
         for n in range(8, 12):
-            assert send(server, CLEAN + b"%d\r\n" % n).code == 250
+            assert server.send(CLEAN + b"%d\r\n" % n).code == 250
         assert len(one.contents) == 4
 
 
@@ -196,8 +177,8 @@ def test_a_clamd_that_cannot_use_descriptors(make_server, mood, commands):
     """It gets the bytes; one that knows no descriptors is not offered them again."""
     with clamd.Fake(mood=mood) as fake:
         server = make_server(settings=settings(fake))
-        assert send(server, LARGE).code == 250
-        assert send(server, INFECTED).code == 550
+        assert server.send(LARGE).code == 250
+        assert server.send(INFECTED).code == 550
         assert fake.commands == commands and fake.contents == [LARGE, INFECTED]
 
 
@@ -207,7 +188,7 @@ def test_what_cannot_be_looked_into(make_server, mood, why):
     """That is the message's own fault: no policy for failures asks to send it again."""
     with clamd.Fake(mood=mood) as fake:
         server = make_server(settings={"antivirus": {"servers": [fake.endpoint], "unavailable": "tempfail"}})
-        reply = send(server, CLEAN)
+        reply = server.send(CLEAN)
         assert reply.code == 250
         assert virus(server, reply) == {
             "result": "unscanned", "why": why, "server": fake.endpoint, "cached": False}
@@ -218,7 +199,7 @@ def test_what_cannot_be_looked_into(make_server, mood, why):
 def test_too_large(make_server):
     with clamd.Fake() as fake:
         server = make_server(settings={"antivirus": {"servers": [fake.endpoint], "max_size": "64K"}})
-        reply = send(server, LARGE)
+        reply = server.send(LARGE)
         assert reply.code == 250 and virus(server, reply)["result"] == "unscanned"
         assert f"{TAG}Not scanned; it is larger than antivirus.max_size" in stored(server)
         assert fake.contents == []
@@ -227,8 +208,8 @@ def test_too_large(make_server):
 def test_junk_and_signatures_of_strangers(make_server):
     with clamd.Fake(mood="odd") as fake:
         server = make_server(settings={"antivirus": {"servers": [fake.endpoint], "infected": "junk"}})
-        reply = send(server, CLEAN)
-        assert reply.code == 250 and record(server, reply)["action"] == "junk"
+        reply = server.send(CLEAN)
+        assert reply.code == 250 and server.record(reply.id)["action"] == "junk"
         signature = virus(server, reply)["signature"]
         assert signature.startswith("Odd") and signature.isprintable() and len(signature) < 160
         assert f"{TAG}Infected; {signature}\r\n" in stored(server, "Junk")
@@ -242,10 +223,10 @@ def test_policies_of_a_domain(make_server):
             domains = ( {{ name = "example.test"; antivirus: {{ infected = "junk"; unavailable = "tempfail"; }}; }} );
             """)
         server.start()
-        reply = send(server, INFECTED)
-        assert reply.code == 250 and record(server, reply)["action"] == "junk"
+        reply = server.send(INFECTED)
+        assert reply.code == 250 and server.record(reply.id)["action"] == "junk"
         fake.stop()
-        assert send(server, CLEAN).code == 451
+        assert server.send(CLEAN).code == 451
 
 
 def test_a_reload_starts_and_ends_it(make_server):
@@ -259,18 +240,18 @@ def test_a_reload_starts_and_ends_it(make_server):
     with clamd.Fake() as one, clamd.Fake(tcp=True) as two:
         server = make_server()
         assert "antivirus" not in server.roles()
-        assert send(server, INFECTED).code == 250
+        assert server.send(INFECTED).code == 250
         reload(settings(one))
         server.wait_log(rf"a virus scanner answers.*{one.path}")
-        assert send(server, INFECTED).code == 550
+        assert server.send(INFECTED).code == 550
         reload(settings(two))
         server.wait_log(rf"a virus scanner answers.*{two.port}")
-        reply = send(server, INFECTED)
+        reply = server.send(INFECTED)
         assert reply.code == 550 and virus(server, reply)["server"] == two.endpoint
         reload({})
         procs.wait_until(lambda: "antivirus" not in server.roles(), 20, "its end")
-        reply = send(server, INFECTED)
-        assert reply.code == 250 and "virus" not in record(server, reply)
+        reply = server.send(INFECTED)
+        assert reply.code == 250 and "virus" not in server.record(reply.id)
 
 
 def test_killed(make_server):
@@ -279,9 +260,9 @@ def test_killed(make_server):
         server = make_server(settings=settings(fake))
         for pid in server.roles()["antivirus"]:
             server.kill_process(pid)
-        assert send(server, CLEAN).code == 250
+        assert server.send(CLEAN).code == 250
         procs.wait_until(lambda: server.log().count("a virus scanner answers") >= 2, 20, "the next process")
-        assert send(server, INFECTED).code == 550
+        assert server.send(INFECTED).code == 550
 
 
 def test_many_at_a_time(make_server):

@@ -37,17 +37,10 @@ HARMLESS = [{"name": name, "mode": "observe"} for name in (
     "HTML_IMAGE_ONLY", "MESSAGE_ID_ODD", "MIME_EMPTY")]
 
 
-def attempt(server, message):
-    with server.smtp() as client:
-        client.ehlo()
-        client.envelope("someone@remote.test")
-        return client.data(message)
-
-
 def send(server, message):
     """Again and again while no filter is there: what was decided then."""
     def once():
-        reply = attempt(server, message)
+        reply = server.send(message)
         return None if reply.matches(AWAY) else reply
     return procs.wait_until(once, 60, "a filter")
 
@@ -58,14 +51,6 @@ def mailbox(server, name):
         return [item.literals[0] for item in client.ok(b"UID FETCH 1:* BODY.PEEK[]").untagged if item.literals]
 
 
-def record(server, id, **wanted):
-    def ask():
-        done = server.verb("why", id, "--json", check=False)
-        found = [json.loads(line) for line in done.stdout.splitlines()] if done.returncode == 0 else []
-        return next((r for r in found if all(r.get(k) == v for k, v in wanted.items())), None)
-    return procs.wait_until(ask, 20, f"record of {id}")
-
-
 @pytest.mark.parametrize("how", ["crash", "stall"])
 def test_once_deferred_then_tagged(poisoned, how):
     server, shim = poisoned({"stall_timeout": "1s"})
@@ -74,7 +59,7 @@ def test_once_deferred_then_tagged(poisoned, how):
     first = send(server, text)
     assert first.matches(FAILED), first
     assert f"({first.id})" in first.text
-    found = record(server, first.id)
+    found = server.record(first.id)
     assert found["action"] == "defer" and "the filter failed over it" in found["why"]
     assert not mailbox(server, "INBOX") and not mailbox(server, "Junk")
     procs.wait_until(lambda: shim.deaths() == 1, 20, "the end of a filter")
@@ -94,7 +79,7 @@ def test_once_deferred_then_tagged(poisoned, how):
     assert "score=-9" not in header and "X-Virus-Status" not in header and "dmarc=pass" not in header
     assert stored.endswith(text.split(b"\r\n\r\n")[1])
 
-    found = record(server, second.id)
+    found = server.record(second.id)
     assert found["action"] == "junk" and found["kept"] is True
     assert [f["name"] for f in found["findings"]] == ["FILTER_FAILED"]
     assert f"2 times, at first as {first.id}" in found["why"]
@@ -115,7 +100,7 @@ def test_once_deferred_then_tagged(poisoned, how):
     assert send(server, text).code == 250
     harmless = send(server, poison.message("harmless", token(), more=FORGED))
     assert harmless.code == 250
-    assert record(server, harmless.id)["action"] == "accept"
+    assert server.record(harmless.id)["action"] == "accept"
     assert len(mailbox(server, "Junk")) == 2 and len(mailbox(server, "INBOX")) == 1
     assert shim.deaths() == 2 and shim.seen == 2
     assert server.verify().returncode == 0
@@ -131,7 +116,7 @@ def test_success_clears_it(poisoned):
         shim.arm(False)
         reply = send(server, text)
         assert reply.code == 250
-        assert record(server, reply.id)["action"] == "accept"
+        assert server.record(reply.id)["action"] == "accept"
     assert len(mailbox(server, "INBOX")) == 2 and shim.deaths() == 2
     assert server.verb("quarantine", "list").stdout == ""
 
@@ -153,7 +138,7 @@ def test_other_mail_flows_on(poisoned):
                 name, text = todo.pop(0)
                 tries[name] = tries.get(name, 0) + 1
             try:
-                reply = attempt(server, text)
+                reply = server.send(text)
             except (smtp.Closed, OSError):
                 reply = None
             with lock:
@@ -197,7 +182,7 @@ def test_a_wave_does_not_keep_filters_down(poisoned):
     procs.wait_until(lambda: shim.deaths() == 2, 20, "the end of a filter")
     assert shim.seen == 2
     harmless = send(server, poison.message("harmless", token()))
-    assert record(server, harmless.id)["action"] == "accept"
+    assert server.record(harmless.id)["action"] == "accept"
     assert len(mailbox(server, "Junk")) == codes.count(250)
 
 
@@ -225,7 +210,7 @@ def test_a_filter_that_is_not_there(poisoned):
     text = poison.message("harmless", token())
     assert send(server, poison.message("crash", token())).matches(FAILED)
     for _ in range(3):
-        assert attempt(server, text).code in (250, 451)
+        assert server.send(text).code in (250, 451)
     assert send(server, text).code == 250
     assert not mailbox(server, "Junk")
     assert server.verb("quarantine", "list").stdout == ""

@@ -1,11 +1,10 @@
 """Lists in the DNS, played by a real name server: what they say counts, what is broken does not."""
-import json
 import re
 import socket
 
 import pytest
 
-from harness import ALICE, nsd, procs
+from harness import nsd, procs
 
 pytestmark = pytest.mark.skipif(bool(nsd.missing()), reason=f"not installed: {', '.join(nsd.missing())}")
 
@@ -52,9 +51,7 @@ def send(server, client, message=b"From: a@remote.test\r\n\r\nx\r\n", sender="se
         smtp.ehlo()
         smtp.envelope(sender=sender)
         reply = smtp.data(message)
-    found = procs.wait_until(
-        lambda: server.verb("why", reply.id, "--json", check=False).stdout, 20, "record")
-    return json.loads(found.splitlines()[0])
+    return server.record(reply.id)
 
 
 def findings(record):
@@ -204,7 +201,7 @@ def test_a_key_is_shown_nowhere(make_server, world):
         smtp.envelope()
         reply = smtp.data(b"Subject: x\r\n\r\nx\r\n")
     assert reply.matches("550 5.7.1 ") and "ZEN_SBL: 192.0.2.14" in repr(reply)
-    record = procs.wait_until(lambda: server.verb("why", "--last", "1", "--json", check=False).stdout, 20, "record")
+    record = str(server.record("--last", "1"))
     check = server.verb("check", check=False)
     for text in server.log(), repr(reply), record, server.verb("why", "--last", "1").stdout, check.stdout + check.stderr:
         assert "s3cret" not in text and "wr0ng" not in text

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness import ALICE, nsd, postern, procs, senders, sign
+from harness import ALICE, nsd, postern, procs, sign
 
 pytestmark = pytest.mark.skipif(bool(nsd.missing()), reason=f"not installed: {', '.join(nsd.missing())}")
 
@@ -126,10 +126,6 @@ def where(server, sent, user):
     return None, ""
 
 
-def record(server, sent_reply, action=None):
-    return senders.record(server, sent_reply.id, action=action)
-
-
 # Blocked, for all
 
 @pytest.mark.parametrize("entry, mail, step, whom", [
@@ -145,7 +141,7 @@ def test_blocked_at_once_and_taken_again(server, lists, entry, mail, step, whom)
     lists.block(entry, "--comment", "a secret of ours")
     no = send(server, **mail)
     assert refused(no, step, whom)
-    decided = record(server, no.data if step == "data" else no.end)
+    decided = server.record((no.data if step == "data" else no.end).id)
     assert decided["action"] == "reject"
     if step == "end":
         local = decided["local"][0]
@@ -224,7 +220,7 @@ def test_an_allowed_sender_is_believed_where_it_is_shown(server, lists, key, mai
         assert sent.end.code == 250, sent.replies
     else:
         assert refused(sent, "end")
-        names = {f["name"] for f in record(server, sent.end)["findings"]}
+        names = {f["name"] for f in server.record(sent.end.id)["findings"]}
         assert "LOCAL_ALLOW_UNPROVEN" in names and "LOCAL_BLOCK_IP" in names
 
 
@@ -236,8 +232,8 @@ def test_for_one_account(server, lists):
     assert [r.code for r in sent.rcpt] == [250, 550] and sent.end.code == 250
     assert sent.rcpt[1].matches(r"550 5\.7\.1 This recipient takes no mail from a@away\.test \(")
     assert where(server, sent, ALICE)[0] == "INBOX" and where(server, sent, BOB)[0] is None
-    assert record(server, sent.end, "reject")["recipients"] == [BOB]
-    assert record(server, sent.end, "accept")["recipients"] == [ALICE]
+    assert server.record(sent.end.id, action="reject")["recipients"] == [BOB]
+    assert server.record(sent.end.id, action="accept")["recipients"] == [ALICE]
     assert "a secret of his" in server.verb("why", sent.end.id, check=False).stdout
     assert refused(send(server, to=(BOB,)), "rcpt", "a@away.test")
     lists.block(STRANGER, "--for", ALICE)
@@ -253,7 +249,7 @@ def test_an_author_that_one_account_has_blocked(server, lists):
     assert mailbox == "INBOX" and "LOCAL_BLOCK" not in message and "X-Spam-Flag" not in message
     mailbox, message = where(server, both, BOB)
     assert mailbox == "Junk" and "LOCAL_BLOCK_ADDRESS" in message and "X-Spam-Flag: YES" in message
-    decided = record(server, both.end)
+    decided = server.record(both.end.id)
     assert [(d["recipient"], d["action"]) for d in decided["destinations"]] == [(ALICE, "accept"), (BOB, "junk")]
     told = server.verb("why", both.end.id).stdout
     assert f"for {BOB}" in told and f"{ALICE}: accept" in told and f"{BOB}: junk" in told
@@ -320,7 +316,7 @@ def test_junk_for_one(server, thresholds):
     assert mailbox == "INBOX" and "required=5.0" in score_of(message) and "X-Spam-Flag" not in message
     mailbox, message = where(server, sent, BOB)
     assert mailbox == "Junk" and "required=4.2" in score_of(message) and "X-Spam-Flag: YES" in message
-    decided = record(server, sent.end)
+    decided = server.record(sent.end.id)
     assert [(d["action"], d["junk_at"], d["own"]) for d in decided["destinations"]] == [
         ("accept", 5.0, False), ("junk", 4.2, True)]
     told = server.verb("why", sent.end.id).stdout

@@ -6,7 +6,6 @@ import base64
 import bz2
 import gzip
 import io
-import json
 import lzma
 import struct
 import zipfile
@@ -14,7 +13,7 @@ import zlib
 
 import pytest
 
-from harness import ALICE, procs
+from harness import ALICE
 
 HEAD = b"From: a@remote.test\r\nTo: alice@example.test\r\nSubject: museum\r\nMIME-Version: 1.0\r\n"
 HTML = HEAD + b"Content-Type: text/html; charset=utf-8\r\n\r\n"
@@ -138,12 +137,6 @@ MUSEUM = {
 }
 
 
-def record(server, id):
-    done = procs.wait_until(lambda: (done := server.verb("why", id, "--json", check=False)).returncode == 0 and done,
-                            60, f"record of {id}")
-    return json.loads(done.stdout)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def larger(shared_server):
     shared_server.configure({"smtp": {"max_message_size": "20M"}})
@@ -158,7 +151,7 @@ def test_exhibit(server, name):
         client.socket.settimeout(120)
         client.ehlo()
         id = client.send_message("sender@remote.test", [ALICE], message)
-    found = {f["name"]: f["evidence"] for f in record(server, id)["findings"]}
+    found = {f["name"]: f["evidence"] for f in server.record(id)["findings"]}
     assert set(wanted) <= set(found), sorted(found)
     if "URI_CREDENTIALS" in wanted or "LINK_ELSEWHERE" in wanted:
         assert "evil.test" in found.get("LINK_ELSEWHERE", "evil.test")

@@ -23,13 +23,6 @@ def message(token, lines=3):
             + noise(lines))
 
 
-def send(server, text, recipients=(ALICE,), sender="someone@remote.test"):
-    with server.smtp() as client:
-        client.ehlo()
-        client.envelope(sender, recipients)
-        return client.data(text)
-
-
 def listed(server):
     return [json.loads(line) for line in server.verb("quarantine", "list", "--json").stdout.splitlines()]
 
@@ -37,14 +30,6 @@ def listed(server):
 def stored(server, name="INBOX", user=ALICE):
     with server.imap(user=user, select=name) as client:
         return [item.literals[0] for item in client.ok(b"UID FETCH 1:* BODY.PEEK[]").untagged if item.literals]
-
-
-def records(server, id, count):
-    def ask():
-        done = server.verb("why", id, "--json", check=False)
-        found = [json.loads(line) for line in done.stdout.splitlines()]
-        return found if len(found) == count else None
-    return procs.wait_until(ask, 20, f"{count} records of {id}")
 
 
 def owners(server):
@@ -57,17 +42,17 @@ def test_kept_and_released(make_server):
     server = make_server(settings=ALL)
     server.add_account(BOB)
     text = message("one", 6000)  # larger than what stays in memory
-    reply = send(server, text, (ALICE, "bob+box@example.test"))
+    reply = server.send(text, recipients=(ALICE, "bob+box@example.test"))
     assert reply.code == 250
     assert stored(server) == [] and stored(server, "Junk") == [] and stored(server, user=BOB) == []
     (item,) = listed(server)
-    assert item["id"] == reply.id and not item["copy"] and item["sender"] == "someone@remote.test"
+    assert item["id"] == reply.id and not item["copy"] and item["sender"] == "sender@remote.test"
     assert item["recipients"] == [ALICE, "bob+box@example.test"] and item["client"] == "127.0.0.1"
     assert item["subject"] == "grüße one"
     shown = server.verb("quarantine", "show", reply.id.lower()).stdout
     assert "grüße one" in shown and "because     it scores" in shown and ALICE in shown
     assert "grüße one" in server.verb("quarantine", "list").stdout
-    (record,) = records(server, reply.id, 1)
+    (record,) = server.records(reply.id, count=1)
     assert record["action"] == "quarantine" and record["thresholds"]["quarantine"] == 0.3
     assert f"held there: postern quarantine show {reply.id}" in server.verb("why", reply.id).stdout
     before = owners(server)
@@ -85,7 +70,7 @@ def test_kept_and_released(make_server):
     again = server.verb("quarantine", "release", reply.id, check=False)
     assert again.returncode == 1 and "there is no message" in again.stderr
     assert server.verb("quarantine", "show", reply.id, check=False).returncode == 1
-    released = records(server, reply.id, 2)[0]
+    released = server.records(reply.id, count=2)[0]
     assert released["action"] == "release" and len(released["deliveries"]) == 2
     assert {user for _, user in owners(server)} == {user for _, user in before}
     assert server.verify().returncode == 0
@@ -94,7 +79,7 @@ def test_kept_and_released(make_server):
 def test_released_to_others(make_server):
     server = make_server(settings=ALL)
     server.add_account(BOB)
-    id = send(server, message("x")).id
+    id = server.send(message("x")).id
     done = server.verb("quarantine", "release", id, "--to", "nobody@example.test", check=False)
     assert done.returncode == 2 and "nobody's address" in done.stderr
     server.verb("quarantine", "release", id, "--to", BOB, "--to", "bob+else@example.test")
@@ -104,7 +89,7 @@ def test_released_to_others(make_server):
 
 def test_removed(make_server):
     server = make_server(settings=ALL)
-    ids = [send(server, message("x")).id for _ in range(3)]
+    ids = [server.send(message("x")).id for _ in range(3)]
     assert [item["id"] for item in listed(server)] == ids[::-1]
     done = server.verb("quarantine", "remove", ids[0], "ZZZZZZZZZZ", ids[2], check=False)
     assert done.returncode == 1 and "ZZZZZZZZZZ" in done.stderr
@@ -115,7 +100,7 @@ def test_removed(make_server):
 def test_an_account_that_is_gone(make_server):
     server = make_server(settings=ALL)
     server.add_account(BOB)
-    id = send(server, message("x"), (BOB,)).id
+    id = server.send(message("x"), recipients=(BOB,)).id
     server.verb("account", "remove", BOB)
     done = server.verb("quarantine", "release", id, check=False)
     assert done.returncode == 2 and "not there any more" in done.stderr
@@ -128,7 +113,7 @@ def test_nobody_gets_it_twice(make_server):
     """As after a crash between the delivery and the removal, and of one in the middle."""
     server = make_server(settings=ALL)
     server.add_account(BOB)
-    id = send(server, message("x"), (ALICE, BOB)).id
+    id = server.send(message("x"), recipients=(ALICE, BOB)).id
     server.stop()
     kept = server.data / "quarantine" / "quarantine.db"
     with sqlite3.connect(kept) as source, sqlite3.connect(server.directory / "copy.db") as target:
@@ -153,11 +138,11 @@ def test_nobody_gets_it_twice(make_server):
 
 def test_its_time_is_over(make_server):
     server = make_server(settings=ALL | {"quarantine": {"keep": "2h"}})
-    ids = [send(server, message("x")).id for _ in range(2)]
+    ids = [server.send(message("x")).id for _ in range(2)]
     with sqlite3.connect(server.data / "quarantine" / "quarantine.db", timeout=10) as db:
         db.execute("UPDATE item SET time = time - 7201 WHERE id = ?", (ids[0],))
     assert len(listed(server)) == 2
-    third = send(server, message("x")).id
+    third = server.send(message("x")).id
     assert [item["id"] for item in listed(server)] == [third, ids[1]]
     # What has expired goes at the start, too.
     with sqlite3.connect(server.data / "quarantine" / "quarantine.db", timeout=10) as db:
@@ -173,7 +158,7 @@ def test_full(make_server):
     server = make_server(settings=ALL | {"quarantine": {"max_size": "1M"}})
     ids = []
     for n in range(20):
-        reply = send(server, message("x", 3000))
+        reply = server.send(message("x", 3000))
         if reply.code != 250:
             break
         ids.append(reply.id)
@@ -181,7 +166,7 @@ def test_full(make_server):
     assert len(listed(server)) == len(ids)
     assert "quarantine.max_size" in server.log()
     server.verb("quarantine", "remove", ids[0])
-    assert send(server, message("x", 3000)).code == 250
+    assert server.send(message("x", 3000)).code == 250
 
 
 def test_damaged(make_server):
@@ -191,11 +176,11 @@ def test_damaged(make_server):
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"not a database" * 1000)
     server.start()
-    assert send(server, message("x")).matches("451 4.3.0 ")
+    assert server.send(message("x")).matches("451 4.3.0 ")
     server.configure({})
     server.reload()
     server.wait_log("reloaded")
-    assert send(server, message("x")).code == 250
+    assert server.send(message("x")).code == 250
     assert len(stored(server)) == 1
     assert server.verify().returncode != 0
     assert server.verb("quarantine", "list", check=False).returncode == 2
@@ -203,9 +188,9 @@ def test_damaged(make_server):
 
 def test_deferred_by_its_score(make_server):
     server = make_server(settings={"filter": {"junk_at": 0.2, "defer_at": 0.3, "reject_at": 500.0}})
-    reply = send(server, message("x"))
+    reply = server.send(message("x"))
     assert reply.matches("451 4.7.1 This message is not taken now. Try again later")
-    (record,) = records(server, reply.id, 1)
+    (record,) = server.records(reply.id, count=1)
     assert record["action"] == "defer" and stored(server) == []
 
 
@@ -214,8 +199,8 @@ def test_owners(make_server):
     """Run as root, the verbs leave nothing behind that a role could not use."""
     server = make_server(settings=ALL)
     server.add_account(BOB)
-    id = send(server, message("x"), (ALICE,)).id
-    records(server, id, 1)
+    id = server.send(message("x"), recipients=(ALICE,)).id
+    server.records(id, count=1)
     server.verb("quarantine", "list")
     server.verb("quarantine", "release", id, "--to", BOB)  # who has never had mail
     found = owners(server)
@@ -223,4 +208,4 @@ def test_owners(make_server):
     assert 0 not in {user for _, user in found}
     with server.imap(user=BOB, select="INBOX") as client:
         client.ok(b"STORE 1 +FLAGS (\\Seen)")
-    assert send(server, message("y")).code == 250
+    assert server.send(message("y")).code == 250

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness import ALICE, clamd, corpus, postern, procs
+from harness import ALICE, clamd, corpus, postern
 
 SAMPLE = 60
 
@@ -44,7 +44,7 @@ def test_each_way_gives_the_same(make_server, tmp_path):
     with server.smtp() as client:
         client.ehlo("client.remote.test")
         id = client.send_message("sender@remote.test", [ALICE], LETTER)
-    by_smtp = written(server, id)
+    by_smtp = server.record(id)
     assert by_smtp["action"] == "junk" and "LINK_ELSEWHERE" in str(by_smtp["findings"])
     (tmp_path / "letter.eml").write_bytes(LETTER)
     (tmp_path / "unix.eml").write_bytes(LETTER.replace(b"\r\n", b"\n"))
@@ -58,12 +58,6 @@ def test_each_way_gives_the_same(make_server, tmp_path):
         assert len(found) == (2 if b"\nFrom b" in (stdin or words[0].read_bytes()) else 1)
         for record in found:
             assert judged(record) == judged(by_smtp), words
-
-
-def written(server, id):
-    return procs.wait_until(
-        lambda: (done := server.verb("why", id, "--json", check=False)).returncode == 0 and json.loads(done.stdout),
-        20, "the record")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +81,7 @@ def judged_by_smtp(shared_server, scanner, material):
         for message in messages:
             client.envelope("sender@remote.test", [ALICE])
             ids.append(client.data(message).text.rstrip(")")[-10:])
-    return messages, [judged(written(shared_server, id)) for id in ids]
+    return messages, [judged(shared_server.record(id)) for id in ids]
 
 
 def unix(message):

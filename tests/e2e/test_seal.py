@@ -173,7 +173,7 @@ def test_without_the_directory(make, key):
         reply = client.reply()
     assert reply.code == 250, reply
     why = "the directory, which has the key, does not answer"
-    assert senders.record(server, reply.id)["auth"]["arc"]["not_sealed"] == why
+    assert server.record(reply.id)["auth"]["arc"]["not_sealed"] == why
     server.wait_log(f'a message is not sealed.* id="?{reply.id}.*reason="{why}"')
 
     def sealed_again():
@@ -183,7 +183,7 @@ def test_without_the_directory(make, key):
             if client.cmd(f"RCPT TO:<{mail.to}>").code != 250:
                 return False
             reply = client.data(mail.content(key))
-        return reply.code == 250 and "sealed" in senders.record(server, reply.id)["auth"]["arc"]
+        return reply.code == 250 and "sealed" in server.record(reply.id)["auth"]["arc"]
     procs.wait_until(sealed_again, 60, "the directory")
 
 

@@ -1,25 +1,15 @@
 """postern why: each id that a peer saw leads to what was decided, and why."""
-import json
-
 import pytest
 
-from harness import ALICE, procs
+from harness import ALICE
 
 BOB = "bob@example.test"
-
-
-def record(server, *words):
-    """The newest record that is found, once it has been written."""
-    def ask():
-        done = server.verb("why", *words, "--json", check=False)
-        return json.loads(done.stdout.splitlines()[0]) if done.returncode == 0 else None
-    return procs.wait_until(ask, 20, f"record of {words}")
 
 
 def test_accepted(make_server):
     server = make_server()
     (id,) = server.deliver(1, subject="offer")
-    found = record(server, id)
+    found = server.record(id)
     assert found["id"] == id and found["action"] == "accept"
     assert found["client"]["ip"] == "127.0.0.1" and found["client"]["helo"] == "client.remote.test"
     assert found["sender"] == "sender@remote.test" and found["recipients"] == [ALICE]
@@ -37,7 +27,7 @@ def test_several_recipients(make_server):
     with server.smtp() as client:
         client.ehlo()
         id = client.send_message("sender@remote.test", [ALICE, BOB], b"Subject: x\r\n\r\nbody\r\n")
-    found = record(server, id)
+    found = server.record(id)
     assert found["recipients"] == [ALICE, BOB]
     assert len({d["account"] for d in found["deliveries"]}) == 2
 
@@ -52,7 +42,7 @@ def test_refused(make_server):
         client.send(b"Subject: x\r\n\r\nbare\nnewline\r\n.\r\n")
         reply = client.reply()
     assert reply.matches("550 5.6.0 ")
-    found = record(server, "--last", "1")
+    found = server.record("--last", "1")
     assert found["action"] == "reject" and "deliveries" not in found
     assert found["reply"].startswith("550 5.6.0 Line ") and found["recipients"] == [ALICE]
     assert found["id"] in repr(reply)
@@ -64,14 +54,14 @@ def test_refused_recipient(make_server):
         client.ehlo()
         client.expect("MAIL FROM:<sender@remote.test>", "250 ")
         client.expect("RCPT TO:<nobody@example.test>", "550 5.1.1 ")
-    found = record(server, "--to", "nobody@example.test")
+    found = server.record("--to", "nobody@example.test")
     assert found["action"] == "reject" and found["reply"].startswith("550 5.1.1 ")
 
 
 def test_unknown(make_server):
     server = make_server()
     id = server.deliver(1)[0]
-    record(server, id)
+    server.record(id)
     done = server.verb("why", "ZZZZZZZZZZ", check=False)
     assert done.returncode == 1 and "nothing is known" in done.stderr
 

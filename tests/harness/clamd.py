@@ -4,6 +4,7 @@
         server = make_server(settings={"antivirus": {"servers": [clamd.endpoint]}})
         clamd.mood = "silent"
 """
+import email.utils
 import os
 import pathlib
 import pwd
@@ -14,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 
-from . import procs
+from . import ALICE, procs
 from .ports import free_port, release
 
 # In two parts, so that no scanner takes this file for what it looks for.
@@ -25,6 +26,12 @@ VIRUS = b"A virus that was made up for tests, 5d1f0c7e"
 SIGNATURE = "Made-Up-Virus"
 MOODS = ("good", "error", "silent", "half", "close", "http", "banner", "no-descriptors", "unreadable", "large",
          "encrypted", "odd")
+
+
+def message(body, fields=b""):
+    """One to Alice, of which nothing but the body is to be told."""
+    return (f"From: a@remote.test\r\nTo: {ALICE}\r\nSubject: hello\r\nDate: {email.utils.formatdate()}\r\n"
+            "Message-ID: <1@remote.test>\r\n").encode() + fields + b"\r\n" + body
 
 
 class Listener:

@@ -1,5 +1,6 @@
 """A private instance of Postern: made by `postern init`, run by `postern serve`, on free loopback
 ports, with everything it says kept and looked through when it has stopped."""
+import json
 import os
 import pathlib
 import re
@@ -266,6 +267,23 @@ class Postern:
                 and not (self.killed and KILLED.search(line))
                 and not (self.expected and re.search(self.expected, line))]
 
+    def record(self, *words, **wanted):
+        """What was decided, once it is written: the first that `postern why WORDS` finds with these members.
+        A recipient that was refused or put off has a record of its own, with the same id, that may be written
+        before the message's: whoever wants that one asks for its action."""
+        def ask():
+            return next((r for r in self._records(words) if all(r.get(k) == v for k, v in wanted.items())), None)
+        return procs.wait_until(ask, 60, f"record of {words} {wanted or ''}")
+
+    def records(self, *words, count):
+        """The same, once there are so many: all, the newest first."""
+        return procs.wait_until(lambda: len(found := self._records(words)) == count and found, 60,
+                                f"{count} records of {words}")
+
+    def _records(self, words):
+        done = self.verb("why", *words, "--json", check=False)
+        return [json.loads(line) for line in done.stdout.splitlines()] if done.returncode == 0 else []
+
     def verify(self):
         return self.verb("verify", check=False)
 
@@ -293,6 +311,13 @@ class Postern:
         if select:
             client.ok(b"SELECT " + select.encode())
         return client
+
+    def send(self, message, sender="sender@remote.test", recipients=(ALICE,)):
+        """One message, in a session of its own; the reply to it."""
+        with self.smtp() as client:
+            client.ehlo()
+            client.envelope(sender, recipients)
+            return client.data(message)
 
     def deliver(self, count=1, recipient=ALICE, body="hello", subject="message"):
         """Sends count messages; their ids as the 250 replies gave them."""

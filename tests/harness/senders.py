@@ -2,13 +2,12 @@
 server, mail that dkimpy signs and seals, clients with public addresses (XCLIENT)."""
 import dataclasses
 import email.utils
-import json
 import re
 import subprocess
 
 import dkim as dkimpy
 
-from . import ALICE, nsd, procs
+from . import ALICE, nsd
 from .smtp import Reply, dot_stuffed
 
 TODAY = email.utils.formatdate()  # of all letters: two of them are the same
@@ -173,7 +172,7 @@ class Sent:
 
     def record(self):
         """What `postern why` tells."""
-        return record(self.server, self.reply.id)
+        return self.server.record(self.reply.id)
 
 
 def stored(reader, id):
@@ -186,16 +185,6 @@ def stored(reader, id):
             assert len(numbers) == 1
             return folder, reader.body(int(numbers[0]))
     return None, None
-
-
-def record(server, *words, action=None):
-    """The first record that `postern why` finds. action: the first one of those; a recipient that was refused
-    or put off has a record of its own, which may be written before that of the message."""
-    def ask():
-        done = server.verb("why", *words, "--json", check=False)
-        found = [json.loads(line) for line in done.stdout.splitlines()] if done.returncode == 0 else []
-        return next((record for record in found if action in (None, record["action"])), None)
-    return procs.wait_until(ask, 20, f"record of {words}")
 
 
 def greeted(client, mail):
