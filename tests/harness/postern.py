@@ -26,7 +26,7 @@ CRASH = re.compile(
 # Nor this, unless a test has killed a process.
 DEATH = re.compile(r"a process (died|ended|stalled|could not be started|did not end)")
 # What a kill -9 looks like to the supervisor, also one in the middle of a start.
-KILLED = re.compile(r"signal=Killed|could not be started .*Connection reset by peer")
+KILLED = re.compile(r"signal=Killed|could not be started .*(Connection reset by peer|endpoint is not connected)")
 
 
 def libconfig(value, indent=""):
