@@ -558,9 +558,11 @@ def test_large_messages(make_server):
     message = b"Subject: large\r\n\r\n" + b"".join(b"%08d %s" % (n, line) for n in range(350_000))
     assert 30_000_000 < len(message) < 40 * 1024 * 1024
     with server.smtp() as client:
+        client.socket.settimeout(120)
         client.ehlo()
         client.send_message("a@remote.test", ["alice@example.test"], message)
     with server.imap(select="INBOX") as client:
+        client.socket.settimeout(120)
         stored = client.body(1)
         assert stored.endswith(b"\r\n" + message)
         assert client.append(b"INBOX", message).status == "OK"

@@ -361,7 +361,6 @@ def test_starttls_then_garbage(server):
         client.ehlo()
         client.expect("STARTTLS", "220 ")
         client.send(b"this is no handshake\r\n" * 10)
-        client.socket.settimeout(10)
         while True:
             try:
                 if not client.socket.recv(4096):

@@ -227,7 +227,7 @@ class Postern:
             _kill(pid)
         self.process.wait()
         for pid, started in members:
-            procs.wait_until(lambda: not procs.alive(pid, started), 10, f"end of {pid}")
+            procs.wait_until(lambda: not procs.alive(pid, started), 30, f"end of {pid}")
         self.process = None
         self.notify.close()
 
@@ -236,7 +236,7 @@ class Postern:
         self.killed = True
         started = procs.start_time(pid)
         _kill(pid)
-        procs.wait_until(lambda: started is None or not procs.alive(pid, started), 10, f"end of {pid}")
+        procs.wait_until(lambda: started is None or not procs.alive(pid, started), 30, f"end of {pid}")
 
     def remove(self):
         if self.process:
