@@ -229,7 +229,7 @@ static void servers_take_turns(void **state)
 	stage_close(&s);
 }
 
-/* Nothing else tells that a server is back. */
+/* Nothing else tells that a server answers again. */
 static void ask_until_clean(struct task *t, void *arg)
 {
 	struct stage *s = arg;
@@ -245,6 +245,12 @@ static void ask_until_clean(struct task *t, void *arg)
 		assert_int_equal(antivirus_scan(t, &s->calls, &request, &a, &reply), 0);
 	}
 	loop_stop(s->loop);
+}
+
+static void await_clean(struct stage *s)
+{
+	assert_int_equal(task_start(s->loop, ask_until_clean, s, NULL), 0);
+	loop_run(s->loop);
 }
 
 static void one_that_is_gone(void **state)
@@ -263,9 +269,7 @@ static void one_that_is_gone(void **state)
 	/* Both come back by themselves. */
 	fake_start(&s.fakes[0], port);
 	fake_start(&s.fakes[1], s.fakes[1].port);
-	struct task *patient;
-	assert_int_equal(task_start(s.loop, ask_until_clean, &s, &patient), 0);
-	loop_run(s.loop);
+	await_clean(&s);
 	assert_true(s.fakes[0].pings + s.fakes[1].pings > 0);
 	stage_close(&s);
 }
@@ -275,7 +279,7 @@ static void one_that_is_silent(void **state)
 	struct stage s;
 	stage_open(&s, 1, "timeout = \"1s\";");
 	assert_scan(&s, "silent", SCAN_FAILED, "no answer in time", false);
-	assert_scan(&s, "harmless", SCAN_CLEAN, "", false);
+	await_clean(&s); /* a second may be short for that, too */
 	stage_close(&s);
 }
 

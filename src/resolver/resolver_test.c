@@ -186,7 +186,7 @@ static void answers_are_kept(void **state)
 		struct ask a = { .name = i % 2 ? "WWW.example.org" : "www.example.org" };
 		ask_all(&s, &a, 1);
 		assert_int_equal(a.reply.status, DNS_FOUND);
-		assert_int_equal(a.reply.ttl, 300);
+		assert_in_range(a.reply.ttl, 200, 300); /* what is left of it */
 		ask_done(&a, 1);
 	}
 	assert_int_equal(s.fake.asked, 1);

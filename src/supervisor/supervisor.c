@@ -17,8 +17,9 @@ enum {
 	PORT_TRIES = 100, /* 5 s */
 };
 
-/* Beyond that, before a process that does not end is killed. */
-#define LAST_GRACE SECONDS(2)
+/* Beyond that, before a process that does not end is killed: it may wait for a slow disk, or may
+ * not have had its turn on a busy machine. */
+#define LAST_GRACE SECONDS(10)
 
 /* ── Certificate and key ──────────────────────────────────────────────────────────────────── */
 

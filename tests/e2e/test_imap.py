@@ -558,9 +558,11 @@ def test_large_messages(make_server):
     message = b"Subject: large\r\n\r\n" + b"".join(b"%08d %s" % (n, line) for n in range(350_000))
     assert 30_000_000 < len(message) < 40 * 1024 * 1024
     with server.smtp() as client:
+        client.socket.settimeout(120)
         client.ehlo()
         client.send_message("a@remote.test", ["alice@example.test"], message)
     with server.imap(select="INBOX") as client:
+        client.socket.settimeout(120)
         stored = client.body(1)
         assert stored.endswith(b"\r\n" + message)
         assert client.append(b"INBOX", message).status == "OK"
@@ -603,12 +605,11 @@ def numbers_with_modseq(client, modseq):
 # Several at a time
 
 def test_idle_hears_of_mail_at_once(server, account, box):
+    """Nothing looks for mail from time to time: who is not told does not hear of it at all."""
     tag = box.idle()
-    start = time.monotonic()
     server.deliver(recipient=account)
     while not re.match(rb"\* 1 EXISTS", box.response().line):
         pass
-    assert time.monotonic() - start < 2
     assert box.done(tag).status == "OK"
 
 
@@ -701,8 +702,9 @@ def test_hostile(server, account, attack, login):
 
 
 def test_login_timeout(make_server):
+    """Without TLS, as its handshake, too, must be over by then."""
     server = make_server({"imap": {"preauth_timeout": "1s"}})
-    with server.imap(login=False) as client:
+    with plain_client(server) as client:
         assert client.response().line.startswith(b"* BYE")
         client.closed()
 

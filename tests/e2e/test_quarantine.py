@@ -1,6 +1,7 @@
 """postern quarantine: what is kept aside is whole, comes to its recipients when it is released, once,
 and goes when its time is over."""
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -34,8 +35,12 @@ def stored(server, name="INBOX", user=ALICE):
 
 def owners(server):
     """Who owns what is below the data directory's stores."""
-    return {(path.name, path.stat().st_uid) for directory in ("accounts", "quarantine", "records")
-            for path in (server.data / directory).iterdir()}
+    found = set()
+    for directory in "accounts", "quarantine", "records":
+        for path in (server.data / directory).iterdir():
+            with contextlib.suppress(FileNotFoundError):  # SQLite's own go with who was the last to use them
+                found.add((path.name, path.stat().st_uid))
+    return found
 
 
 def test_kept_and_released(make_server):
@@ -164,7 +169,7 @@ def test_full(make_server):
         ids.append(reply.id)
     assert reply.matches("452 4.3.1 ") and 2 <= len(ids) <= 8
     assert len(listed(server)) == len(ids)
-    assert "quarantine.max_size" in server.log()
+    server.wait_log("quarantine.max_size")
     server.verb("quarantine", "remove", ids[0])
     assert server.send(message("x", 3000)).code == 250
 

@@ -161,7 +161,7 @@ def test_off_and_on(make, world, key, tmp_path):
 
 def test_without_the_directory(make, key):
     """It has the key. Mail that it has let in flows on, unsealed; and all is as before when it is back."""
-    server = make(sealing(key) | {"supervisor": {"restart_delay": "2s", "restart_delay_max": "2s"}})
+    server = make(sealing(key) | {"supervisor": {"restart_delay": "10s", "restart_delay_max": "10s"}})
     mail = Mail(signed="good.test")
     with server.smtp() as client:
         senders.greeted(client, mail)

@@ -91,8 +91,9 @@ def test_no_password_on_disk(make_server):
     with server.imap("bob@example.test", "a-very-recognizable-secret") as client:
         client.ok(b"NOOP")
     for path in server.home.rglob("*"):
-        if path.is_file():
-            assert b"a-very-recognizable-secret" not in path.read_bytes(), path
+        with contextlib.suppress(FileNotFoundError):  # SQLite's own go with who was the last to use them
+            if path.is_file():
+                assert b"a-very-recognizable-secret" not in path.read_bytes(), path
     assert "a-very-recognizable-secret" not in server.log()
 
 
@@ -222,9 +223,9 @@ def test_end_is_bounded(make_server):
         start = time.monotonic()
         os.kill(server.pid, signal.SIGTERM)
         assert client.reply().matches("421 4.3.2")
-        assert 0.9 < time.monotonic() - start < 2.5
+        assert 0.9 < time.monotonic() - start < 9  # by default it is 10
         assert reader.response().line.startswith(b"* BYE ")
-        assert server.process.wait(5) == 0
+        assert server.process.wait(20) == 0
         server.process = None
 
 

@@ -361,7 +361,6 @@ def test_starttls_then_garbage(server):
         client.ehlo()
         client.expect("STARTTLS", "220 ")
         client.send(b"this is no handshake\r\n" * 10)
-        client.socket.settimeout(10)
         while True:
             try:
                 if not client.socket.recv(4096):
@@ -519,18 +518,18 @@ def test_endless_line(server):
 
 
 def test_timeouts(make_server):
-    server = make_server({"smtp": {"command_timeout": "1s", "data_timeout": "2s"}})
-    with server.smtp() as client:
+    """Each of its own server: who is late with a command must not be taken for who is late with a message."""
+    with make_server({"smtp": {"command_timeout": "1s"}}).smtp() as client:
         assert client.reply().matches("421 4.4.2")
         client.closed()
-    with server.smtp() as client:
+    with make_server({"smtp": {"data_timeout": "2s"}}).smtp() as client:
         client.ehlo()
         client.envelope()
         client.expect("DATA", "354")
-        client.send(b"Subject: x\r\n")
         start = time.monotonic()
+        client.send(b"Subject: x\r\n")
         assert client.reply().matches("421 4.4.2")
-        assert 1.5 < time.monotonic() - start < 10
+        assert time.monotonic() - start > 1.5
         client.closed()
 
 
@@ -566,7 +565,7 @@ def test_connection_limits(make_server):
         assert client.banner.matches("421 4.(3.2|7.0)"), client.banner
     # A place that becomes free can be had again, as soon as the server has noticed.
     held.pop(0).close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         with server.smtp(source="127.0.0.1") as client:
             if client.banner.code == 220:
@@ -725,7 +724,7 @@ def refused_soon(server, recipient, expected):
             client.expect(*MAIL)
             reply = client.cmd(f"RCPT TO:<{recipient}>")
             return reply.code != 250
-    procs.wait_until(refused, 2, f"the refusal of {recipient}")
+    procs.wait_until(refused, 20, f"the refusal of {recipient}")
     assert reply.matches(expected), reply
 
 

@@ -39,11 +39,18 @@ def total(said, role, key):
 
 
 def counted(server, role, **expected):
-    """Once the sessions have ended: these are the sums, and no other."""
-    said = stats(server)
-    sums = {key: total(said, role, key) for key in expected}
-    assert sums == expected
-    return said
+    """What is said once these are the sums, and no other: the end of a session is noticed a moment later."""
+    sums = None
+
+    def ask():
+        nonlocal sums
+        said = stats(server)
+        sums = {key: total(said, role, key) for key in expected}
+        return said if sums == expected else None
+    try:
+        return procs.wait_until(ask, 20, f"what {role} counts")
+    except TimeoutError:
+        pytest.fail(f"{role} counts {sums}, not {expected}")
 
 
 def control(server):
@@ -232,7 +239,7 @@ def test_garbage_and_patience(make_server, send):
     # Those beyond the limit are turned away; when the others have gone there is room again.
     crowd = [control(server) for _ in range(40)]
     assert sum(client.recv(1) == b"" for client in crowd) == 40
-    assert stats(server)["running"]
+    procs.wait_until(lambda: stats(server)["running"], 20, "room for a question")
 
 
 def test_who_may_ask(make_server):

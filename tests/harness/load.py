@@ -142,7 +142,7 @@ class Appender(Sender):
         return result.status == "NO"
 
 
-def logged_in(server, account, seconds=10):
+def logged_in(server, account, seconds=30):
     """A client; waits while a role that was killed comes back."""
     deadline = time.monotonic() + seconds
     while True:

@@ -63,8 +63,15 @@ class Nsd:
         self.zones[zone] = text
         self.serial += 1
         self._write(zone)
+        before = procs.tree(self.process.pid)
         os.kill(self.process.pid, signal.SIGHUP)
-        procs.wait_until(lambda: self._serial(zone) == self.serial, 20, f"the new {zone}")
+
+        def changed():
+            # For some milliseconds the old process answers beside the new one, from the same socket.
+            now = procs.tree(self.process.pid)
+            replaced = len(now) == len(before) and set(now) != set(before)
+            return replaced and self._serial(zone) == self.serial
+        procs.wait_until(changed, 20, f"the new {zone}")
 
     def pause(self):
         """It takes questions and does not answer."""

@@ -23,17 +23,25 @@ def _reserved(port):
     return True
 
 
+def _is_free(port):
+    """For TCP and for UDP: resolvers send their questions from any port."""
+    for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+        for family, address in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
+            with socket.socket(family, kind) as probe:
+                try:
+                    probe.bind((address, port))
+                except OSError:
+                    return False
+    return True
+
+
 def free_port():
     for port in _next:
         if not _reserved(port):
             continue
-        with socket.socket() as probe, socket.socket(socket.AF_INET6) as probe6:
-            try:
-                probe.bind(("127.0.0.1", port))
-                probe6.bind(("::1", port))
-                return port
-            except OSError:
-                release(port)
+        if _is_free(port):
+            return port
+        release(port)
 
 
 def release(port):

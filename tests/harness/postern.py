@@ -27,7 +27,7 @@ CRASH = re.compile(
 # Nor this, unless a test has killed a process.
 DEATH = re.compile(r"a process (died|ended|stalled|could not be started|did not end)")
 # What a kill -9 looks like to the supervisor, also one in the middle of a start.
-KILLED = re.compile(r"signal=Killed|could not be started .*Connection reset by peer")
+KILLED = re.compile(r"signal=Killed|could not be started .*(Connection reset by peer|endpoint is not connected)")
 
 
 def libconfig(value, indent=""):
@@ -228,7 +228,7 @@ class Postern:
             _kill(pid)
         self.process.wait()
         for pid, started in members:
-            procs.wait_until(lambda: not procs.alive(pid, started), 10, f"end of {pid}")
+            procs.wait_until(lambda: not procs.alive(pid, started), 30, f"end of {pid}")
         self.process = None
         self.notify.close()
 
@@ -237,7 +237,7 @@ class Postern:
         self.killed = True
         started = procs.start_time(pid)
         _kill(pid)
-        procs.wait_until(lambda: started is None or not procs.alive(pid, started), 10, f"end of {pid}")
+        procs.wait_until(lambda: started is None or not procs.alive(pid, started), 30, f"end of {pid}")
 
     def remove(self):
         if self.process:

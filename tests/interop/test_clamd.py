@@ -63,6 +63,6 @@ def test_ended_and_started_again(make_server):
         real.stop()
         assert server.send(PLAIN).matches("451 4.7.1 ")
         real.start()
-        server.wait_log("a virus scanner is back")
+        server.wait_log("a virus scanner is back", 60)  # it is asked at intervals that grow to 30 s
         assert server.send(PLAIN).code == 250
         assert server.send(INFECTED).code == 550

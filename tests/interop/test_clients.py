@@ -189,14 +189,14 @@ class Terminal:
     def keys(self, *keys):
         self.tmux("send-keys", "-t", "t", *keys)
 
-    def wait(self, text):
-        """Until the text stands on the screen."""
+    def wait(self, text, gone=None):
+        """Until the text stands on the screen, and the other one does not."""
         screen = ""
 
         def seen():
             nonlocal screen
             screen = self.tmux("capture-pane", "-p", "-t", "t", check=False)
-            return text in screen
+            return text in screen and (gone is None or gone not in screen)
         try:
             procs.wait_until(seen, 30, text)
         except TimeoutError:
@@ -237,7 +237,7 @@ set abort_unmodified=no
         terminal.keys("from mutt", "Enter")
         terminal.wait("-- NeoMutt: Compose")
         terminal.keys("y")
-        terminal.wait("from mutt")
+        terminal.wait("from mutt", gone="-- NeoMutt: Compose")
         terminal.keys("q")
         procs.wait_until(lambda: not terminal.tmux("list-sessions", check=False), 30, "the end of neomutt")
     finally:

@@ -68,6 +68,8 @@ def test_postfix(server, account, scratch, material, way):
     relay.start()
     try:
         relayed(server, account, relay.port, relay, material)
+        # Its log is written by a process of its own.
+        procs.wait_until(lambda: relay.log().count("status=sent (250 2.") >= MESSAGES, 20, "the log")
         log = relay.log()
         assert log.count("status=sent (250 2.") == MESSAGES, log[-4000:]
         assert ("TLS connection established" in log) == (way == "tls")
@@ -105,7 +107,7 @@ def test_exim(server, account, scratch, material, way):
         except OSError:
             return False
     try:
-        procs.wait_until(listening, 10, relay.log())
+        procs.wait_until(listening, 30, "Exim")
         relayed(server, account, relay.port, relay, material)
         sent = [line for line in relay.log().splitlines() if " => " in line]
         assert len(sent) >= MESSAGES
