@@ -943,6 +943,20 @@ static enum arc_result chain_of(struct testing_judgement *j, str records, unsign
 
 static void what_is_taken_is_sealed(void **state)
 {
+#define SPF(mode) "filter: { findings = ( { name = \"SPF_NONE\"; mode = \"" mode "\"; } ); };"
+	static const struct {
+		const char *config;
+		bool seals;
+		enum judge_action action;
+		unsigned sealed;
+	} outcomes[] = {
+		{ "", false, JUDGE_ACCEPT, 0 },
+		{ "", true, JUDGE_ACCEPT, 1 },
+		{ "filter: { junk_at = 0.1; };", true, JUDGE_JUNK, 1 },
+		{ SPF("quarantine"), true, JUDGE_QUARANTINE, 1 },
+		{ SPF("reject"), true, JUDGE_REJECT, 0 },
+	};
+#undef SPF
 	struct buf records CLEANUP(buf_done) = BUF_INIT(4096);
 	struct dkim_private_key *key = testing_key(0);
 	testing_record(key, "here.test", "", &records);
@@ -950,14 +964,16 @@ static void what_is_taken_is_sealed(void **state)
 		.selector = STR("sel"),
 		.key = dkim_private_key_signs(key),
 		.time = TESTING_WALL };
-	const struct testing_case c = { .message = SIGNED, .dns = SIGNED_KEY };
-	for (int sealed = 0; sealed < 2; sealed++) {
+	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+		const struct testing_case c = {
+			.message = SIGNED, .dns = SIGNED_KEY, .config = outcomes[i].config
+		};
 		struct testing_judgement j;
-		unsigned sets;
+		unsigned sets, sealed = outcomes[i].sealed;
 		testing_judge_init(&j, &c);
-		j.message.seal = sealed ? &how : NULL;
+		j.message.seal = outcomes[i].seals ? &how : NULL;
 		testing_judge_run(&j);
-		assert_int_equal(j.verdict.action, JUDGE_ACCEPT);
+		assert_int_equal(j.verdict.action, outcomes[i].action);
 		assert_int_equal(
 			chain_of(&j, buf_str(&records), &sets), sealed ? ARC_PASS : ARC_NONE);
 		assert_int_equal(sets, sealed);

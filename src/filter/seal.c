@@ -1,7 +1,8 @@
 /*
- * seal.c: the ARC set of a message that is taken (RFC 8617 §5.1). What it says are the results that
- * our Authentication-Results has. Nothing fails for want of it: whoever gets the message from those
- * to whom it is forwarded knows less then.
+ * seal.c: the ARC set of a message that is taken (RFC 8617 §5.1), into the quarantine, too: whoever
+ * releases it does not judge it again. What it says are the results that our Authentication-Results
+ * has. Nothing fails for want of it: whoever gets the message from those to whom it is forwarded
+ * knows less then.
  */
 #include "filter/check.h"
 
@@ -21,7 +22,7 @@ void judgement_seal(struct judgement *j, struct verdict *verdict)
 	static const char *const cv[] = {
 		[ARC_NONE] = "none", [ARC_PASS] = "pass", [ARC_FAIL] = "fail"
 	};
-	bool taken = verdict->action == JUDGE_ACCEPT || verdict->action == JUDGE_JUNK;
+	bool taken = verdict->action != JUDGE_REJECT && verdict->action != JUDGE_TEMPFAIL;
 	j->set = j->sealed = j->unsealed = STR_EMPTY;
 	if (!taken)
 		return;

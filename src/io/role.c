@@ -338,6 +338,15 @@ static int stats(struct task *t, void *self, const struct role_stats_request *in
 	return 0;
 }
 
+static int changed(struct task *t, void *self, const struct role_changed_request *in,
+	struct arena *a, struct role_changed_reply *out)
+{
+	struct role_process *p = self;
+	for (size_t i = 0; p->role->changed && p->internal->started && i < in->accounts.n; i++)
+		p->role->changed(p, in->accounts.v[i]);
+	return 0;
+}
+
 static void supervisor_gone(void *self)
 {
 	/* Without a supervisor there is nobody to give connections or to restart what dies. What
@@ -352,6 +361,7 @@ int role_main(const struct role *role)
 		.listen = start_listening,
 		.unlisten = unlisten,
 		.stats = stats,
+		.changed = changed,
 		.drain = drain };
 	struct role_internal internal = { .sink = { .fd = STDERR_FILENO, .level = LOG_LEVEL_INFO },
 		.fields = { F_Z("role", role->name) } };

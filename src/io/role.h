@@ -36,6 +36,8 @@ struct role {
 	void (*reconfigured)(struct role_process *p);
 	/* * Writes members of an object: what it has counted, and how it does. Waits. */
 	void (*stats)(struct task *t, struct role_process *p, struct json *j);
+	/* * Somebody outside of the server has changed this account. */
+	void (*changed)(struct role_process *p, uint64_t account);
 	/* * At a shutdown, when the last session has ended: writes what is left. Waits. */
 	void (*finish)(struct task *t, struct role_process *p);
 	/* * A socket over which it can call `peer`; taken. */

@@ -57,7 +57,8 @@ static int connected(struct role_process *p, str peer, int fd)
 	return -EINVAL;
 }
 
-/* ── What delivery calls ──────────────────────────────────────────────────────────────────── */
+/* ── What delivery and the supervisor call
+ * ──────────────────────────────────────────────────────────────────── */
 
 static int changed(struct task *t, void *self, const struct changes_changed_request *in,
 	struct arena *a, struct changes_changed_reply *out)
@@ -65,6 +66,12 @@ static int changed(struct task *t, void *self, const struct changes_changed_requ
 	struct mailbox_server *s = self;
 	account_watch_changed(s->watch, in->account, NULL);
 	return 0;
+}
+
+static void changed_outside(struct role_process *p, uint64_t account)
+{
+	const struct mailbox_server *s = p->state;
+	account_watch_changed(s->watch, account, NULL);
 }
 
 static const struct changes_ops changes_functions = { .changed = changed };
@@ -138,6 +145,7 @@ const struct role mailbox_role = {
 	.start = start,
 	.connected = connected,
 	.stats = stats,
+	.changed = changed_outside,
 	.service = &changes_service,
 	.ops = &changes_functions,
 	.accepted = accepted,

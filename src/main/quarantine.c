@@ -4,7 +4,7 @@
  *
  * A message is released in this order: delivered to each account, then removed. A crash in between
  * leaves it there, and the next attempt leaves out the accounts that have it: its Received field,
- * with its id, is in no other message.
+ * with its id, is in no other message. A server that runs is told which accounts have news.
  */
 #include "store/quarantine.h"
 
@@ -14,6 +14,7 @@
 #include "mail/word.h"
 #include "main/cli.h"
 #include "main/main.h"
+#include "main/server.h"
 #include "main/tool.h"
 #include "main/why_text.h"
 #include "store/records.h"
@@ -285,6 +286,7 @@ struct releasing {
 	struct job *job;
 	struct targets *targets; /* where --to was given; else none */
 	struct buf deliveries;   /* JSON, for the record */
+	uint64_t *changed;       /* the accounts that it was delivered to */
 	size_t delivered, had;
 };
 
@@ -305,7 +307,7 @@ static int deliver_to(
 	buf_printf(&r->deliveries, "%s{\"account\":%llu,\"mailbox\":%llu,\"uid\":%u,\"result\":0}",
 		r->delivered ? "," : "", (unsigned long long)account_id(a),
 		(unsigned long long)d->out_mailbox, d->out_uid);
-	r->delivered++;
+	r->changed[r->delivered++] = account_id(a);
 	return 0;
 }
 
@@ -329,6 +331,7 @@ static int deliver_all(
 	const struct targets *t = r->targets;
 	size_t n = t->n ? t->n : item->account_count;
 	int rc = 0;
+	r->changed = arena_array(&r->job->tool.arena, uint64_t, n);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		struct account *a;
 		struct account_delivery d = { .name = t->n ? t->details[i] : item->details[i],
@@ -394,6 +397,29 @@ static void keep_record(struct job *j, const struct quarantine_item *item, const
 	records_close(records);
 }
 
+static int tell(struct task *t, const struct control_calls *calls, void *arg)
+{
+	const struct releasing *r = arg;
+	struct arena *a = &r->job->tool.arena;
+	struct control_changed_reply reply;
+	int rc = 0;
+	for (size_t i = 0; i < r->delivered && rc == 0; i += CONTROL_CHANGED_MAX) {
+		size_t n = MIN(r->delivered - i, (size_t)CONTROL_CHANGED_MAX);
+		struct control_changed_request in = { .accounts = { r->changed + i, n } };
+		rc = control_changed(t, calls, &in, a, &reply);
+	}
+	return rc;
+}
+
+/* For clients who wait for mail. Where no server runs there are none; with one that does not answer
+ * they hear of it with the next change. */
+static void tell_server(struct releasing *r)
+{
+	struct err err;
+	if (r->delivered)
+		(void)!server_call(r->job->tool.config, tell, r, &err);
+}
+
 static int release(void *context, int argc, char **argv)
 {
 	struct job *j = context;
@@ -412,6 +438,7 @@ static int release(void *context, int argc, char **argv)
 	if (rc == 0)
 		rc = quarantine_release(j->store, id, &j->tool.arena, release_item, &r, &err);
 	buf_add_char(&r.deliveries, ']');
+	tell_server(&r);
 	if (rc == 0) {
 		keep_record(j, &item, "release", "released from the quarantine",
 			buf_str(&r.deliveries));

@@ -1,20 +1,14 @@
 #include "main/stats_server.h"
 
-#include "io/task.h"
+#include "main/server.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { PROCESSES_MAX = 1024, LISTS_MAX = 64, TEXT_MAX = 300 };
-
-/* A server that waits for one of its processes, and then some. */
-#define PATIENCE (2 * CONTROL_PATIENCE)
 
 /* ── JSON ─────────────────────────────────────────────────────────────────────────────────── */
 
@@ -237,75 +231,23 @@ static void look_at(struct stats_process *p)
 /* ── Asking ───────────────────────────────────────────────────────────────────────────────── */
 
 struct asking {
-	struct loop *loop;
-	int fd; /* taken */
 	struct arena *arena;
 	struct control_stats_reply reply;
-	int rc;
 };
 
-static void run(struct task *t, void *arg)
+static int ask(struct task *t, const struct control_calls *calls, void *arg)
 {
 	struct asking *q = arg;
-	struct ipc_client *client = ipc_client_new(q->loop, PATIENCE);
-	struct control_calls calls = control_over(client);
-	q->rc = ipc_client_attach(client, q->fd);
-	if (q->rc == 0)
-		q->rc = control_stats(
-			t, &calls, &(struct control_stats_request){ 0 }, q->arena, &q->reply);
-	ipc_client_free(client);
-	loop_stop(q->loop);
-}
-
-static int ask(struct asking *q)
-{
-	struct log_sink sink = { .fd = STDERR_FILENO, .level = LOG_LEVEL_WARNING };
-	struct log log = { .sink = &sink };
-	q->loop = loop_new(&log);
-	q->rc = task_start(q->loop, run, q, NULL);
-	if (q->rc == 0)
-		loop_run(q->loop);
-	else
-		close_fd(&q->fd);
-	loop_finish(q->loop);
-	loop_free(q->loop);
-	return q->rc;
-}
-
-/* By way of its directory's descriptor: data_dir may be longer than the path of a socket. */
-static int connect_to(const struct config *config)
-{
-	char path[4096];
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	snprintf(path, sizeof path, "%s/" CONTROL_DIRECTORY, config->data_dir.p);
-	int directory CLEANUP(close_fd) = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
-		return -errno;
-	snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" CONTROL_SOCKET,
-		directory);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-		return fd < 0 ? -errno : fd;
-	int rc = -errno;
-	close(fd);
-	return rc;
+	return control_stats(t, calls, &(struct control_stats_request){ 0 }, q->arena, &q->reply);
 }
 
 int stats_server_ask(
 	const struct config *config, struct arena *a, struct stats_server *out, struct err *err)
 {
-	const char *dir = config->data_dir.p;
-	struct asking q = { .fd = connect_to(config), .arena = a };
-	if (q.fd == -ENOENT || q.fd == -ECONNREFUSED)
-		return err_set(err, ENOENT, "no server is running on %s", dir);
-	if (q.fd == -EACCES || q.fd == -EPERM)
-		return err_set(err, EACCES,
-			"the server can be asked by root and by members of the group that owns "
-			"%s/" CONTROL_DIRECTORY "; you are neither",
-			dir);
-	int rc = q.fd < 0 ? q.fd : ask(&q);
+	struct asking q = { .arena = a };
+	int rc = server_call(config, ask, &q, err);
 	if (rc < 0)
-		return err_errno(err, -rc, "asking the server on %s/" CONTROL_DIRECTORY, dir);
+		return rc;
 	stats_server_read(&q.reply, a, out);
 	for (size_t i = 0; i < out->process_count; i++)
 		look_at(&out->processes[i]);

@@ -13,7 +13,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PEERS_MAX = 16, BACKLOG = 16 };
+enum {
+	PEERS_MAX = 16,
+	BACKLOG = 16,
+	NEWS_MAX = 16, /* a process that does not take them is told no more */
+};
 
 #define PEER_TIME SECONDS(10)
 
@@ -24,7 +28,7 @@ struct control {
 	struct peer *peers;
 	size_t peer_count;
 	struct task_lock lock; /* of asking the processes: one after the other */
-	unsigned questions;    /* to processes, on their way */
+	unsigned questions;    /* to processes, and news, on their way */
 	struct event progress;
 };
 
@@ -159,6 +163,57 @@ static int stats(struct task *t, void *self, const struct control_stats_request 
 	return rc;
 }
 
+/* What one process is told. Nobody waits for that. */
+struct news {
+	struct instance *to;
+	size_t n;
+	uint64_t accounts[];
+};
+
+static void tell(struct task *t, void *arg)
+{
+	struct news *news = arg;
+	struct instance *in = news->to;
+	struct control *c = in->owner->control;
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(4096);
+	struct role_changed_request request = { .accounts = { news->accounts, news->n } };
+	struct role_changed_reply reply;
+	(void)!role_changed(t, &in->calls, &request, &arena, &reply);
+	in->news--;
+	c->questions--;
+	event_set(&c->progress);
+	free(news);
+}
+
+static int tell_instance(struct control *c, struct instance *in, const struct ipc_u64s *accounts)
+{
+	size_t size = accounts->n * sizeof *accounts->v;
+	struct news *news = xmalloc(sizeof *news + size);
+	*news = (struct news){ .to = in, .n = accounts->n };
+	memcpy(news->accounts, accounts->v, size);
+	int rc = task_start(in->owner->loop, tell, news, NULL);
+	if (rc < 0) {
+		free(news);
+		return rc;
+	}
+	in->news++;
+	c->questions++;
+	return 0;
+}
+
+static int changed(struct task *t, void *self, const struct control_changed_request *in,
+	struct arena *a, struct control_changed_reply *out)
+{
+	const struct peer *p = self;
+	struct control *c = p->owner;
+	size_t n = in->accounts.n;
+	int rc = n == 0 || n > CONTROL_CHANGED_MAX ? -EINVAL : 0;
+	for (struct instance *i = c->owner->instances; i && rc == 0; i = i->next)
+		if (i->ready && strcmp(i->role, "mailbox") == 0 && i->news < NEWS_MAX)
+			rc = tell_instance(c, i, &in->accounts);
+	return rc;
+}
+
 /* ── Peers ────────────────────────────────────────────────────────────────────────────────── */
 
 static void free_if_over(struct peer *p)
@@ -195,7 +250,7 @@ static void limit(struct task *t, void *arg)
 
 static int serve(struct control *c, int fd)
 {
-	static const struct control_ops ops = { .stats = stats };
+	static const struct control_ops ops = { .stats = stats, .changed = changed };
 	struct peer *p = xcalloc(1, sizeof *p);
 	*p = (struct peer){ .next = c->peers, .prev = &c->peers, .owner = c };
 	p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);

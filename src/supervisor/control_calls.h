@@ -1,5 +1,6 @@
 /*
- * control_calls.h: control_stats(), for the command line. It waits, CONTROL_PATIENCE at most.
+ * control_calls.h: control_stats(), which waits, CONTROL_PATIENCE at most, and control_changed(),
+ * for the command line.
  */
 #pragma once
 
@@ -12,6 +13,9 @@
 /* Below data_dir. */
 #define CONTROL_DIRECTORY "run"
 #define CONTROL_SOCKET "control.sock"
+
+/* Accounts in one call. */
+enum { CONTROL_CHANGED_MAX = 4096 };
 
 /* A process that takes longer to say how it does is left out. */
 #define CONTROL_PATIENCE SECONDS(3)

@@ -34,9 +34,10 @@ struct instance {
 	unsigned restarts; /* because it died */
 	int64_t started;   /* the last time; seconds since 1970 */
 	/* Of control.c: the last answer to role_stats(), owned; the round of a question that is
-	 * open. */
+	 * open; how often it is being told of changes. */
 	char *stats;
 	struct round *round;
+	unsigned news;
 	struct ipc_client *control;
 	struct role_calls calls;
 	int census_fd; /* borrowed from the role's table; -1: none */

@@ -81,6 +81,37 @@ def test_kept_and_released(make_server):
     assert server.verify().returncode == 0
 
 
+def test_who_waits_for_mail_hears_of_a_release_at_once(make_server):
+    """Whichever process has the session."""
+    server = make_server(settings=ALL | {"imap": {"processes": 2}})
+    server.add_account(BOB)
+    id = server.send(message("x"), recipients=(ALICE, BOB)).id
+
+    def pids():
+        said = json.loads(server.verb("stats", "--json", check=False).stdout)
+        return [p["pid"] for p in said["processes"] if p["role"] == "mailbox" and p["stats"].get("sessions")]
+    with server.imap(select="INBOX") as alice:
+        (busy,) = procs.wait_until(pids, 20, "a session")
+        with procs.stopped(busy):
+            bob = server.imap(BOB, select="INBOX")
+        with bob:
+            procs.wait_until(lambda: len(pids()) == 2, 20, "a session in each process")
+            tags = alice.idle(), bob.idle()
+            server.verb("quarantine", "release", id)
+            for client, tag in zip((alice, bob), tags):
+                assert client.response().line == b"* 1 EXISTS"
+                assert client.done(tag).status == "OK"
+
+
+def test_released_without_a_server(make_server):
+    server = make_server(settings=ALL)
+    id = server.send(message("x")).id
+    server.stop()
+    server.verb("quarantine", "release", id)
+    server.start()
+    assert len(stored(server)) == 1
+
+
 def test_released_to_others(make_server):
     server = make_server(settings=ALL)
     server.add_account(BOB)

@@ -141,6 +141,19 @@ def test_what_is_refused_is_not_sealed(server, key):
     assert "sealed" not in sent.record()["auth"]["arc"]
 
 
+def test_what_is_quarantined_is_sealed(make, key, tmp_path):
+    """When it is kept: who releases it does not judge it again."""
+    aside = {"findings": [{"name": "SPF_NONE", "mode": "quarantine"}]}
+    server = make(sealing(key) | {"filter": senders.SETTINGS["filter"] | aside})
+    sent = senders.send(server, Mail(author="anna@none.test", signed="none.test"), key)
+    assert sent.record()["action"] == "quarantine"
+    assert sent.record()["auth"]["arc"]["sealed"] == f"i=1, cv=none, by {BY}, selector s1"
+    server.verb("quarantine", "release", sent.reply.id)
+    content = kept(server, sent)
+    assert instances(content) == [[1], [1], [1]]
+    assert validated(content, key, tmp_path)[:2] == ("pass", "pass"), validated(content, key, tmp_path)
+
+
 def test_off_and_on(make, world, key, tmp_path):
     """By default nothing is sealed; a reload turns it on and off."""
     server = make({})

@@ -1,6 +1,8 @@
 """Process trees as /proc shows them: who belongs to a server, what it costs."""
+import contextlib
 import os
 import pathlib
+import signal
 import time
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -38,6 +40,17 @@ def children(pid):
             continue
         found += [int(word) for word in text.split()]
     return found
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    """Meanwhile it does nothing, and waits for nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: (_stat(pid) or " ")[0] == "T", 20, f"{pid} to stop")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def tree(pid):
