@@ -10,6 +10,7 @@
 #include "directory/scram.h"
 
 #include <errno.h>
+#include <time.h>
 
 static void test_check(void **state)
 {
@@ -80,14 +81,21 @@ static void test_malformed_hash_fails_closed(void **state)
 	assert_false(password_verify(str_from(longer, good.n + 1), STR("alice")));
 }
 
+static int64_t processor_time(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
 static int64_t time_of(str hash)
 {
 	int64_t best = INT64_MAX;
 	for (int i = 0; i < 5; i++) {
-		int64_t begin = clock_monotonic();
+		int64_t begin = processor_time();
 		if (password_verify(hash, STR("wrong")))
 			fail();
-		best = MIN(best, clock_monotonic() - begin);
+		best = MIN(best, processor_time() - begin);
 	}
 	return best;
 }
