@@ -57,8 +57,7 @@ static int connected(struct role_process *p, str peer, int fd)
 	return -EINVAL;
 }
 
-/* ── What delivery and the supervisor call
- * ──────────────────────────────────────────────────────────────────── */
+/* ── What delivery and the supervisor call ────────────────────────────────────────────────── */
 
 static int changed(struct task *t, void *self, const struct changes_changed_request *in,
 	struct arena *a, struct changes_changed_reply *out)
