@@ -181,10 +181,9 @@ static void free_task(struct task *t)
 
 int task_start(struct loop *l, task_fn *fn, void *arg, struct task **out)
 {
-	ASSERT(!l->sync);
-	char *stack = stack_take(&l->stacks);
+	char *stack = l->sync ? NULL : stack_take(&l->stacks);
 	if (!stack)
-		return -ENOMEM;
+		return l->sync ? -EOPNOTSUPP : -ENOMEM;
 	/* The task at the top; below it what context_switch() will pop: six registers and the
 	 * address of context_enter on x86-64, twenty slots on aarch64. */
 	size_t room = (sizeof(struct task) + 63) & ~(size_t)63;

@@ -67,7 +67,8 @@ void loop_forget_hook(struct loop *l, struct loop_hook *hook);
 typedef void task_fn(struct task *t, void *arg);
 
 /* Starts a task; it first runs when the caller next waits. -ENOMEM: no stack could be had, which
- * happens when a limit on connections is higher than what the machine allows. */
+ * happens when a limit on connections is higher than what the machine allows. -EOPNOTSUPP: with the
+ * synchronous backend there is no other task. */
 int task_start(struct loop *l, task_fn *fn, void *arg, struct task **out) MUST_USE;
 
 /* Sticky. Wakes the task if it waits. */

@@ -170,7 +170,7 @@ static void start_checkpoint(struct task *t, struct account_pool *p, struct entr
 	struct checkpoint *c = xmalloc(sizeof *c);
 	*c = (struct checkpoint){ p, e };
 	if (task_start(task_loop(t), run_checkpoint, c, NULL) < 0) {
-		free(c);
+		free(c); /* the next call tries again */
 		return;
 	}
 	e->users++;
