@@ -18,8 +18,9 @@ enum {
 };
 
 /* Beyond that, before a process that does not end is killed: it may wait for a slow disk, or may
- * not have had its turn on a busy machine. */
-#define LAST_GRACE SECONDS(10)
+ * not have had its turn on a busy machine. Four times that, and the default shutdown_grace, are
+ * less than TimeoutStopSec in postern.service. */
+#define LAST_GRACE SECONDS(4)
 
 /* ── Certificate and key ──────────────────────────────────────────────────────────────────── */
 

@@ -132,6 +132,11 @@ def is_back(server):
     server.wait_log("a virus scanner is back", 60)
 
 
+def is_started(server, times):
+    """The process is, and the filters can call it: its scanner may have answered before."""
+    procs.wait_until(lambda: len(server.logged("started role=supervisor process=antivirus")) >= times, 20, "its start")
+
+
 def server_lines(server, text):
     return [line for line in server.log().splitlines() if text in line]
 
@@ -249,9 +254,11 @@ def test_a_reload_starts_and_ends_it(make_server):
         assert server.send(INFECTED).code == 250
         reload(settings(one))
         server.wait_log(rf"a virus scanner answers.*{one.path}")
+        is_started(server, 1)
         assert server.send(INFECTED).code == 550
         reload(settings(two))
         server.wait_log(rf"a virus scanner answers.*{two.port}")
+        is_started(server, 2)
         reply = server.send(INFECTED)
         assert reply.code == 550 and virus(server, reply)["server"] == two.endpoint
         reload({})
@@ -269,6 +276,7 @@ def test_killed(make_server):
             server.kill_process(pid)
         assert server.send(CLEAN).code == 250
         procs.wait_until(lambda: server.log().count("a virus scanner answers") >= 2, 20, "the next process")
+        is_started(server, 2)
         assert server.send(INFECTED).code == 550
 
 

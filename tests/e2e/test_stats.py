@@ -44,6 +44,8 @@ def counted(server, role, **expected):
     def ask():
         nonlocal sums
         said = stats(server)
+        if said["problems"]:
+            return None  # one had no turn in time to answer
         sums = {key: total(said, role, key) for key in expected}
         return said if sums == expected else None
     try:
@@ -144,7 +146,6 @@ def test_what_was_sent_is_what_is_counted(make_server, send):
         imap.ok(b"NOOP")
     with server.imap(login=False) as imap:
         imap.no(b"LOGIN %s wrong" % ALICE.encode())
-    procs.wait_until(lambda: total(stats(server), "mailbox", "sessions") == 0, 20, "end of sessions")
 
     counted(server, "smtpd", connections=4, sessions=0, turned_away=0, tls=1, accepted=3, refused=2, deferred=0,
             bytes=3 * len(b"From: a@remote.test\r\n\r\nx\r\n"), recipients_refused=1, recipients_deferred=0)
@@ -152,7 +153,7 @@ def test_what_was_sent_is_what_is_counted(make_server, send):
     assert sum(n for p in said["processes"] if p["role"] == "filter" for _, n in p["stats"]["times"]) == 4
     assert 0 < said["judged_ms_p50"] <= said["judged_ms_p99"]
     counted(server, "delivery", messages=3, failed=0, records_lost=0)
-    counted(server, "mailbox", connections=2, tls=2, logins=1, logins_failed=1)
+    counted(server, "mailbox", connections=2, sessions=0, tls=2, logins=1, logins_failed=1)
     counted(server, "directory", logins=1, logins_failed=1, errors=0)
     assert total(said, "filter", "lookups") > total(said, "filter", "lookups_remembered") > 0
     assert {p["state"] for p in said["processes"]} == {"running"}
