@@ -1,5 +1,7 @@
 #include "proto/smtp_trace_scan.h"
 
+#include "base/utf8.h"
+
 enum {
 	LINE_START,
 	LINE_START_CR, /* a CR there: LF makes it the empty line */
@@ -59,12 +61,23 @@ static int step(struct smtp_trace_scan *scan, char c)
 	}
 }
 
+/* How much of it stands before the next line end. */
+static size_t rest_of_line(str s)
+{
+	ptrdiff_t lf = str_find_char(s, '\n');
+	return lf < 0 ? s.n : (size_t)lf;
+}
+
 void smtp_trace_scan_feed(struct smtp_trace_scan *scan, str span)
 {
-	for (size_t i = 0; i < span.n && !scan->header_ended; i++) {
-		char c = span.p[i];
-		scan->eight_bit = scan->eight_bit || (c & 0x80);
-		scan->state = step(scan, c);
-		scan->header_bytes++;
+	while (span.n && !scan->header_ended) {
+		size_t n = scan->state == REST ? rest_of_line(span) : 0;
+		if (n == 0) {
+			scan->state = step(scan, span.p[0]);
+			n = 1;
+		}
+		scan->eight_bit = scan->eight_bit || !ascii_only(str_first(span, n));
+		scan->header_bytes += n;
+		span = str_skip(span, n);
 	}
 }
