@@ -37,7 +37,8 @@ static void format_trace(
 	struct smtpd_session *s, const struct filter_judge_reply *verdict, struct buf *out)
 {
 	struct smtpd_transaction *x = &s->transaction;
-	struct buf date CLEANUP(buf_done) = BUF_INIT(64);
+	char room[64];
+	struct buf date CLEANUP(buf_done) = BUF_OVER(room, sizeof room);
 	date_format(&date, (struct mail_date){ .seconds = task_wall(s->task) / NSEC_PER_SEC });
 	struct smtp_received received = {
 		.helo = s->helo,
@@ -292,7 +293,8 @@ static struct smtp_reply not_now(struct smtpd_session *s, int rc)
 
 static struct smtp_reply accepted(struct smtpd_session *s)
 {
-	return smtpd_say(s, 250, 2, 0, 0, "Ok: accepted as %s", s->transaction.id);
+	return smtp_reply(250, 2, 0, 0,
+		arena_join(&s->arena, STR("Ok: accepted as "), str_from_z(s->transaction.id)));
 }
 
 /* 0, or the first error, of one recipient's destinations. */

@@ -14,7 +14,8 @@
 
 static str path_text(struct smtpd_session *s, const struct smtp_path *path)
 {
-	struct buf text CLEANUP(buf_done) = BUF_INIT(1024);
+	char room[256];
+	struct buf text CLEANUP(buf_done) = BUF_OVER(room, 1024);
 	if (path->is_postmaster)
 		buf_add(&text, STR("postmaster"));
 	else
