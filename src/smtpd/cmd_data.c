@@ -29,6 +29,9 @@ enum { READ_ON_FACTOR = 4 };
 /* Trace fields, those of a verdict, and the front of a header that something is cut out of. */
 enum { TRACE_MAX = 512 * 1024 + JUDGE_CUT_MAX };
 
+/* What they and the record seldom pass without a verdict. */
+enum { TRACE_USUAL = 512, RECORD_USUAL = 512 };
+
 /* ── Where the message goes ───────────────────────────────────────────────────────────────── */
 
 /* The fields that stand before the message as we keep it, and, in the order that mail servers
@@ -184,7 +187,8 @@ static int deliver(struct smtpd_session *s, const struct delivery_commit_request
 static int hand_over(struct smtpd_session *s, struct delivery_commit_request *in,
 	const struct filter_judge_reply *verdict, struct arena *a, struct ipc_u64s *out_results)
 {
-	struct buf record CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
+	char room[RECORD_USUAL];
+	struct buf record CLEANUP(buf_done) = BUF_OVER(room, SMTPD_RECORD_MAX);
 	bool held = verdict && verdict->action == JUDGE_QUARANTINE, kept = held;
 	if (verdict && verdict->record.n == 0 && !held)
 		kept = quarantine(s, in, verdict, true, STR_EMPTY, a) == 0;
@@ -206,7 +210,8 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 {
 	struct smtpd_transaction *x = &s->transaction;
 	struct mail_summary summary;
-	struct buf trace CLEANUP(buf_done) = BUF_INIT(TRACE_MAX);
+	char room[TRACE_USUAL];
+	struct buf trace CLEANUP(buf_done) = BUF_OVER(room, TRACE_MAX);
 	struct buf front CLEANUP(buf_done) = BUF_INIT(TRACE_MAX);
 	int rc = summarise(&x->incoming, a, &summary);
 	if (rc < 0)
