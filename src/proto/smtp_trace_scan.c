@@ -61,22 +61,28 @@ static int step(struct smtp_trace_scan *scan, char c)
 	}
 }
 
-/* How much of it stands before the next line end. */
-static size_t rest_of_line(str s)
+/* To the end of a line of which nothing more is asked. */
+static size_t pass_rest(struct smtp_trace_scan *scan, str s)
 {
 	ptrdiff_t lf = str_find_char(s, '\n');
-	return lf < 0 ? s.n : (size_t)lf;
+	str rest = lf < 0 ? s : str_first(s, (size_t)lf);
+	scan->eight_bit = scan->eight_bit || !ascii_only(rest);
+	return rest.n;
+}
+
+static size_t pass_char(struct smtp_trace_scan *scan, char c)
+{
+	scan->eight_bit = scan->eight_bit || (c & 0x80);
+	scan->state = step(scan, c);
+	return 1;
 }
 
 void smtp_trace_scan_feed(struct smtp_trace_scan *scan, str span)
 {
 	while (span.n && !scan->header_ended) {
-		size_t n = scan->state == REST ? rest_of_line(span) : 0;
-		if (n == 0) {
-			scan->state = step(scan, span.p[0]);
-			n = 1;
-		}
-		scan->eight_bit = scan->eight_bit || !ascii_only(str_first(span, n));
+		char c = span.p[0];
+		bool skips = scan->state == REST && c != '\n';
+		size_t n = skips ? pass_rest(scan, span) : pass_char(scan, c);
 		scan->header_bytes += n;
 		span = str_skip(span, n);
 	}
