@@ -20,7 +20,9 @@ struct smtp_reply smtpd_say(struct smtpd_session *s, int code, int klass, int su
 	return reply;
 }
 
-void smtpd_put_reply(struct smtpd_session *s, const struct smtp_reply *reply)
+/* Not part of smtpd_session(): the room would stand on the stack while that waits. */
+__attribute__((noinline)) void smtpd_put_reply(
+	struct smtpd_session *s, const struct smtp_reply *reply)
 {
 	char room[SMTP_REPLY_LINE_MAX];
 	struct buf wire CLEANUP(buf_done) = BUF_OVER(room, 64 * 1024);
