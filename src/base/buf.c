@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Most buffers live shortly and hold a line or a few: a reply, a log line, a header field. */
+/* Most buffers live shortly and hold a line or a few. */
 enum { CAP_FIRST = 256, PRINT_SHORT = 256 };
 
 void buf_done(struct buf *b)
 {
-	free(b->p);
+	if (!b->borrowed)
+		free(b->p);
 	*b = BUF_INIT(b->max);
 }
 
@@ -18,17 +19,32 @@ void buf_clear(struct buf *b)
 	b->overflowed = false;
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+/* Room for n more bytes. False, and overflowed, beyond the maximum. Seldom called: apart, so that
+ * the others stay short. */
+static __attribute__((noinline)) bool grow(struct buf *b, size_t n)
 {
 	if (b->overflowed || n > b->max - b->n) {
 		b->overflowed = true;
-		return NULL;
+		return false;
 	}
-	if (n > b->cap - b->n) {
-		size_t cap = MAX(b->cap * 2, MAX(b->n + n, (size_t)CAP_FIRST));
-		b->cap = MIN(cap, b->max);
+	size_t cap = MAX(b->cap * 2, MAX(b->n + n, (size_t)CAP_FIRST));
+	b->cap = MIN(cap, b->max);
+	if (b->p && !b->borrowed) {
 		b->p = xrealloc(b->p, b->cap);
+		return true;
 	}
+	char *p = xmalloc(b->cap);
+	if (b->n)
+		memcpy(p, b->p, b->n);
+	b->p = p;
+	b->borrowed = false;
+	return true;
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+	if ((b->overflowed || n > b->cap - b->n) && !grow(b, n))
+		return NULL;
 	return b->p ? b->p + b->n : NULL;
 }
 
@@ -88,6 +104,7 @@ void buf_vprintf(struct buf *b, const char *format, va_list args)
 	b->max = max < SIZE_MAX ? max + 1 : max;
 	char *at = n >= 0 ? buf_reserve(b, (size_t)n + 1) : NULL;
 	b->max = max;
+	b->cap = MIN(b->cap, max);
 	if (at) {
 		vsnprintf(at, (size_t)n + 1, format, again);
 		b->n += (size_t)n;

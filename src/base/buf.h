@@ -3,6 +3,12 @@
  *
  * Appending never fails in the middle of a sequence: once something did not fit, the buffer is
  * marked overflowed, further appends do nothing, and the caller checks once at the end.
+ *
+ * What is nearly always short begins in memory of the caller and takes from the heap only what does
+ * not fit there:
+ *
+ *	char room[256];
+ *	struct buf line CLEANUP(buf_done) = BUF_OVER(room, LINE_MAX);
  */
 #pragma once
 
@@ -11,14 +17,18 @@
 #include <stdarg.h>
 
 struct buf {
-	char *p;         /* owned; NULL while nothing is stored */
+	char *p;         /* owned, or the caller's; NULL while nothing is stored */
 	size_t n;        /* bytes stored */
 	size_t cap;      /* bytes allocated */
 	size_t max;      /* never grows beyond this */
 	bool overflowed; /* sticky, until buf_clear() */
+	bool borrowed;   /* p is the caller's: it must not be handed on */
 };
 
 #define BUF_INIT(maximum) ((struct buf){ .max = (maximum) })
+/* The array is no larger than the maximum. */
+#define BUF_OVER(array, maximum)                                                                   \
+	((struct buf){ .p = (array), .cap = sizeof(array), .max = (maximum), .borrowed = true })
 
 static inline str buf_str(const struct buf *b)
 {

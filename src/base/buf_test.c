@@ -44,6 +44,39 @@ static void overflow_is_sticky(void **state)
 	assert_int_equal(b.max, 4);
 }
 
+static void it_moves_out_of_the_callers_memory(void **state)
+{
+	for (size_t n = 0; n < 40; n++) {
+		char room[16];
+		struct buf b = BUF_OVER(room, 32);
+		for (size_t i = 0; i < n; i++)
+			buf_add_char(&b, (char)('a' + i % 26));
+		assert_int_equal(b.n, MIN(n, (size_t)32));
+		assert_int_equal(b.overflowed, n > 32);
+		assert_int_equal(b.p == room, n <= sizeof room);
+		for (size_t i = 0; i < b.n; i++)
+			assert_int_equal(b.p[i], (char)('a' + i % 26));
+		buf_done(&b);
+		buf_add(&b, STR("again"));
+		assert_ptr_not_equal(b.p, room);
+		assert_true(str_equal(buf_str(&b), STR("again")));
+		buf_done(&b);
+	}
+}
+
+static void a_closing_nul_is_no_room(void **state)
+{
+	for (size_t max = 300; max < 310; max++) {
+		struct buf b = BUF_INIT(max);
+		buf_printf(&b, "%*s", (int)max, "");
+		assert_false(b.overflowed);
+		buf_add_char(&b, 'x');
+		assert_true(b.overflowed);
+		assert_int_equal(b.n, max);
+		buf_done(&b);
+	}
+}
+
 static void nothing_needs_no_memory(void **state)
 {
 	struct buf b = BUF_INIT(10);
@@ -128,6 +161,8 @@ int main(void)
 		cmocka_unit_test(it_grows_to_its_maximum_and_no_further),
 		cmocka_unit_test(overflow_is_sticky),
 		cmocka_unit_test(nothing_needs_no_memory),
+		cmocka_unit_test(it_moves_out_of_the_callers_memory),
+		cmocka_unit_test(a_closing_nul_is_no_room),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(printing),
 		cmocka_unit_test(printing_any_length),

@@ -33,11 +33,29 @@ bool ip_parse(str s, struct ip *out)
 	return true;
 }
 
+/* inet_ntop() has printf do this. */
+static size_t format_v4(const unsigned char four[4], char *out)
+{
+	char *at = out;
+	for (int i = 0; i < 4; i++) {
+		unsigned n = four[i];
+		if (i > 0)
+			*at++ = '.';
+		if (n >= 100)
+			*at++ = (char)('0' + n / 100);
+		if (n >= 10)
+			*at++ = (char)('0' + n / 10 % 10);
+		*at++ = (char)('0' + n % 10);
+	}
+	*at = '\0';
+	return (size_t)(at - out);
+}
+
 size_t ip_format(const struct ip *ip, char out[static IP_TEXT_SIZE])
 {
-	const char *z = ip_is_v4(ip)
-				? inet_ntop(AF_INET, ip->bytes + sizeof mapped, out, IP_TEXT_SIZE)
-				: inet_ntop(AF_INET6, ip->bytes, out, IP_TEXT_SIZE);
+	if (ip_is_v4(ip))
+		return format_v4(ip->bytes + sizeof mapped, out);
+	const char *z = inet_ntop(AF_INET6, ip->bytes, out, IP_TEXT_SIZE);
 	ASSERT(z != NULL);
 	return strlen(z);
 }

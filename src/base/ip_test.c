@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "base/endpoint.h"
@@ -36,6 +37,22 @@ static void test_ip_text(void **state)
 		assert_string_equal(text, rows[i][1]);
 		struct ip again = ip_of(text);
 		assert_true(ip_equal(&ip, &again));
+	}
+}
+
+static void test_every_byte(void **state)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		struct ip ip = { { [10] = 0xff,
+			0xff,
+			(unsigned char)i,
+			0,
+			(unsigned char)(255 - i),
+			(unsigned char)i } };
+		char text[IP_TEXT_SIZE], expected[IP_TEXT_SIZE];
+		int n = snprintf(expected, sizeof expected, "%u.0.%u.%u", i, 255 - i, i);
+		assert_int_equal(ip_format(&ip, text), n);
+		assert_string_equal(text, expected);
 	}
 }
 
@@ -278,6 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ip_text),
+		cmocka_unit_test(test_every_byte),
 		cmocka_unit_test(test_ip_refused),
 		cmocka_unit_test(test_ip_sockaddr),
 		cmocka_unit_test(test_loopback),

@@ -31,7 +31,8 @@ static void begin(struct json *j, const char *name)
 		return;
 	buf_add_char(j->out, '"');
 	buf_add(j->out, str_from_z(name));
-	buf_add(j->out, STR("\":"));
+	buf_add_char(j->out, '"');
+	buf_add_char(j->out, ':');
 }
 
 static void open(struct json *j, const char *name, bool array)

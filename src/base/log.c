@@ -9,15 +9,22 @@
 #include <unistd.h>
 
 /* Longer values are cut: a line stays below what a pipe writes in one piece. */
-enum { VALUE_MAX = 512, LINE_MAX = 4000 };
+enum { VALUE_MAX = 512, LINE_MAX = 4000, LINE_USUAL = 512 };
 
 static const int priority_of[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 static const char *const name_of[] = { "error", "warning", "info", "debug" };
 
-static bool plain(str s)
+static bool is_plain(char c)
+{
+	return ascii_is_alnum(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '/' ||
+	       c == '@' || c == '+' || c == ',' || c == '*' || c == '<' || c == '>' || c == '[' ||
+	       c == ']';
+}
+
+static bool all_plain(str s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (!ascii_is_alnum(s.p[i]) && str_find_char(STR("-_.:/@+,*<>[]"), s.p[i]) < 0)
+		if (!is_plain(s.p[i]))
 			return false;
 	return s.n > 0;
 }
@@ -45,13 +52,17 @@ static void add_quoted(struct buf *b, str s)
 static void add_fields(struct buf *b, bool json, const struct log_field *fields, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		buf_add(b, json ? STR(",\"") : STR(" "));
+		if (json)
+			buf_add_char(b, ',');
+		buf_add_char(b, json ? '"' : ' ');
 		buf_add(b, str_from_z(fields[i].key));
-		buf_add(b, json ? STR("\":") : STR("="));
+		if (json)
+			buf_add_char(b, '"');
+		buf_add_char(b, json ? ':' : '=');
 		str text = str_first(fields[i].text, VALUE_MAX);
 		if (fields[i].is_number)
 			buf_add_i64(b, fields[i].number);
-		else if (!json && plain(text))
+		else if (!json && all_plain(text))
 			buf_add(b, text);
 		else
 			add_quoted(b, text);
@@ -79,7 +90,8 @@ void log_write(const struct log *log, enum log_level level, const char *event,
 	if (!sink || level > sink->level)
 		return;
 
-	struct buf line CLEANUP(buf_done) = BUF_INIT(8 * LINE_MAX);
+	char room[LINE_USUAL];
+	struct buf line CLEANUP(buf_done) = BUF_OVER(room, 8 * LINE_MAX);
 	if (sink->json) {
 		struct timespec now;
 		clock_gettime(CLOCK_REALTIME, &now);

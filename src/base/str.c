@@ -10,11 +10,6 @@ int ascii_hex(char c)
 	return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
-bool str_starts(str s, str prefix)
-{
-	return s.n >= prefix.n && str_equal(str_first(s, prefix.n), prefix);
-}
-
 bool str_starts_nocase(str s, str prefix)
 {
 	if (s.n < prefix.n)
@@ -40,12 +35,6 @@ int str_compare(str a, str b)
 	size_t n = MIN(a.n, b.n);
 	int order = n ? memcmp(a.p, b.p, n) : 0;
 	return order ? order : (a.n > b.n) - (a.n < b.n);
-}
-
-ptrdiff_t str_find_char(str s, char c)
-{
-	const char *hit = s.n ? memchr(s.p, c, s.n) : NULL;
-	return hit ? hit - s.p : -1;
 }
 
 ptrdiff_t str_find_last_char(str s, char c)
@@ -99,6 +88,15 @@ ptrdiff_t str_find_nocase(str s, str needle)
 			large = next_char(at + 1, end, upper);
 	}
 	return -1;
+}
+
+size_t str_count_char(str s, char c)
+{
+	size_t count = 0;
+	const char *end = s.p + s.n;
+	for (const char *p = s.p; (p = next_char(p, end, c)) < end; p++)
+		count++;
+	return count;
 }
 
 str str_trim(str s)

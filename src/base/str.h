@@ -81,7 +81,11 @@ static inline char ascii_upper(char c)
 /* The value of a hexadecimal digit, or -1. */
 int ascii_hex(char c);
 
-bool str_starts(str s, str prefix);
+static inline bool str_starts(str s, str prefix)
+{
+	return s.n >= prefix.n && str_equal(str_first(s, prefix.n), prefix);
+}
+
 bool str_starts_nocase(str s, str prefix);
 bool str_ends(str s, str suffix);
 bool str_ends_nocase(str s, str suffix);
@@ -93,11 +97,19 @@ static inline bool str_equal_nocase(str a, str b)
 }
 
 /* Index of the first / last c, of the first byte of `set`, of the first `needle`; -1 if none. */
-ptrdiff_t str_find_char(str s, char c);
+static inline ptrdiff_t str_find_char(str s, char c)
+{
+	const char *hit = s.n ? (const char *)memchr(s.p, c, s.n) : NULL;
+	return hit ? hit - s.p : -1;
+}
+
 ptrdiff_t str_find_last_char(str s, char c);
 ptrdiff_t str_find_any(str s, str set);
 ptrdiff_t str_find(str s, str needle);
 ptrdiff_t str_find_nocase(str s, str needle);
+
+/* How many c there are. */
+size_t str_count_char(str s, char c);
 
 /* Without the spaces, tabs, CR and LF at both ends. */
 str str_trim(str s);

@@ -65,6 +65,9 @@ static void finding(void **state)
 	assert_int_equal(str_find_char(s, 'x'), -1);
 	assert_int_equal(str_find_last_char(STR_EMPTY, 'x'), -1);
 	assert_int_equal(str_find_char(str_first(s, 1), '.'), -1);
+	assert_int_equal(str_count_char(STR(".a..b."), '.'), 4);
+	assert_int_equal(str_count_char(STR("ab"), '.'), 0);
+	assert_int_equal(str_count_char(STR_EMPTY, '.'), 0);
 	assert_int_equal(str_find_any(s, STR("cb")), 2);
 	assert_int_equal(str_find_any(s, STR_EMPTY), -1);
 	assert_int_equal(str_find(s, STR(".c")), 3);

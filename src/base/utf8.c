@@ -1,14 +1,23 @@
 #include "base/utf8.h"
 
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+static uint64_t load(const char *p)
+{
+	uint64_t eight;
+	memcpy(&eight, p, sizeof eight);
+	return eight;
+}
+
 size_t ascii_length(str s)
 {
 	size_t n = 0;
-	/* Eight at a time, as long as none has its highest bit set. */
-	for (uint64_t eight; n + sizeof eight <= s.n; n += sizeof eight) {
-		memcpy(&eight, s.p + n, sizeof eight);
-		if (eight & 0x8080808080808080)
+	/* Many at a time, as long as none has its highest bit set. */
+	for (const char *p = s.p; n + 32 <= s.n; n += 32, p += 32)
+		if ((load(p) | load(p + 8) | load(p + 16) | load(p + 24)) & HIGH_BITS)
 			break;
-	}
+	while (n + 8 <= s.n && !(load(s.p + n) & HIGH_BITS))
+		n += 8;
 	while (n < s.n && (unsigned char)s.p[n] < 0x80)
 		n++;
 	return n;

@@ -77,7 +77,7 @@ static void whole_strings(void **state)
 
 static void where_ascii_ends(void **state)
 {
-	char text[27];
+	char text[77];
 	for (size_t n = 0; n <= sizeof text; n++)
 		for (size_t at = 0; at <= n; at++) {
 			memset(text, 0x7f, sizeof text);
@@ -86,7 +86,7 @@ static void where_ascii_ends(void **state)
 			assert_int_equal(ascii_length(str_from(text, n)), at);
 		}
 	/* A character that begins anywhere within what is looked at together. */
-	for (size_t at = 0; at < 20; at++) {
+	for (size_t at = 0; at < 70; at++) {
 		memset(text, 'a', sizeof text);
 		text[at] = '\xc3';
 		text[at + 1] = '\xa4';

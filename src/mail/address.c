@@ -82,7 +82,8 @@ static void skip_space(struct reader *r, str *comment)
 
 static bool is_special(char c)
 {
-	return ascii_is_space(c) || str_find_char(STR("()<>@,;:\"."), c) >= 0;
+	return ascii_is_space(c) || c == '(' || c == ')' || c == '<' || c == '>' || c == '@' ||
+	       c == ',' || c == ';' || c == ':' || c == '"' || c == '.';
 }
 
 /* The word, quoted string, domain literal or dot at r->at; out without the quotes. */

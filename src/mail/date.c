@@ -209,6 +209,12 @@ bool date_parse(str value, struct mail_date *out)
 	return true;
 }
 
+static void put_two(char *at, int value)
+{
+	at[0] = (char)('0' + value / 10);
+	at[1] = (char)('0' + value % 10);
+}
+
 void date_format(struct buf *b, struct mail_date date)
 {
 	int64_t local = date.seconds + (int64_t)date.zone * 60;
@@ -216,9 +222,20 @@ void date_format(struct buf *b, struct mail_date date)
 	int seconds = (int)(local - days * 86400);
 	int64_t year, month, day;
 	civil_from_days(days, &year, &month, &day);
+	int year_shown = (int)MAX(INT64_C(0), MIN(year, INT64_C(9999)));
 	int zone = date.zone < 0 ? -date.zone : date.zone;
-	int week_day = (int)(((days + 4) % 7 + 7) % 7);
-	buf_printf(b, "%s, %02d %s %04lld %02d:%02d:%02d %c%02d%02d", day_names[week_day], (int)day,
-		month_names[month - 1], (long long)year, seconds / 3600, seconds / 60 % 60,
-		seconds % 60, date.zone < 0 ? '-' : '+', zone / 60, zone % 60);
+
+	char text[] = "Thu, 01 Jan 1970 00:00:00 +0000";
+	memcpy(text, day_names[((days + 4) % 7 + 7) % 7], 3);
+	put_two(text + 5, (int)day);
+	memcpy(text + 8, month_names[month - 1], 3);
+	put_two(text + 12, year_shown / 100);
+	put_two(text + 14, year_shown % 100);
+	put_two(text + 17, seconds / 3600);
+	put_two(text + 20, seconds / 60 % 60);
+	put_two(text + 23, seconds % 60);
+	text[26] = date.zone < 0 ? '-' : '+';
+	put_two(text + 27, zone / 60);
+	put_two(text + 29, zone % 60);
+	buf_add(b, str_from(text, sizeof text - 1));
 }

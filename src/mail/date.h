@@ -16,5 +16,6 @@ struct mail_date {
  * where there is no day, month and year (1900 to 9999) that exist; *out is untouched. */
 bool date_parse(str value, struct mail_date *out) MUST_USE;
 
-/* Appends as "Fri, 21 Nov 1997 09:55:06 -0600". */
+/* Appends as "Fri, 21 Nov 1997 09:55:06 -0600"; a year from 0 to 9999, a zone of less than 100
+ * hours. */
 void date_format(struct buf *b, struct mail_date date);

@@ -306,6 +306,12 @@ static void take_line(struct scan *s, str line, size_t at)
 		begin_body(s, at + line.n, s->lines);
 }
 
+/* Only the body of the message is open, and no delimiter can end it. */
+static bool is_settled(struct scan *s)
+{
+	return s->level_n == 1 && !top(s)->in_header && !top(s)->boundary.text.p;
+}
+
 void mime_parse(str message, struct mime_limits limits, struct mime_tree *out)
 {
 	ASSERT(limits.parts >= 1 && limits.depth >= 1 && limits.depth <= MIME_DEPTH_MAX);
@@ -314,13 +320,15 @@ void mime_parse(str message, struct mime_limits limits, struct mime_tree *out)
 	*out = (struct mime_tree){ .message = message };
 	struct scan s = { .tree = out, .limits = limits, .decoded = ARENA_INIT(DECODED_MAX) };
 	push_part(&s, MIME_NONE, 0);
-	for (size_t at = 0; at < message.n;) {
+	size_t at = 0;
+	while (at < message.n && !is_settled(&s)) {
 		str rest = str_skip(message, at);
 		ptrdiff_t end = str_find_char(rest, '\n');
 		str line = end < 0 ? rest : str_first(rest, (size_t)end + 1);
 		take_line(&s, line, at);
 		at += line.n;
 	}
+	s.lines += str_count_char(str_skip(message, at), '\n');
 	close_down_to(&s, 0, (struct end){ message.n, s.lines, message.n, s.lines });
 	arena_done(&s.decoded);
 }

@@ -10,7 +10,7 @@
 
 #include "base/utf8.h"
 
-enum { RAW_MAX = 4 * SUMMARY_TEXT_MAX };
+enum { RAW_MAX = 4 * SUMMARY_TEXT_MAX, STRUCTURE_USUAL = 512 };
 
 /* The fields that a summary keeps, all found in one pass. */
 enum field {
@@ -145,7 +145,8 @@ static bool has_attachment(const struct mime_tree *tree)
 
 static str structure(struct arena *a, const struct mime_tree *tree, bool extended)
 {
-	struct buf b CLEANUP(buf_done) = BUF_INIT(SUMMARY_STRUCTURE_MAX);
+	char room[STRUCTURE_USUAL];
+	struct buf b CLEANUP(buf_done) = BUF_OVER(room, SUMMARY_STRUCTURE_MAX);
 	mail_bodystructure_format(&b, tree, extended);
 	if (!b.overflowed)
 		return arena_str(a, buf_str(&b));
@@ -160,7 +161,8 @@ static str structure(struct arena *a, const struct mime_tree *tree, bool extende
 static void summarize(
 	struct arena *a, str message, const struct mime_tree *tree, struct mail_summary *out)
 {
-	struct buf envelope CLEANUP(buf_done) = BUF_INIT(STRUCTURE_ENVELOPE_MAX);
+	char room[STRUCTURE_USUAL];
+	struct buf envelope CLEANUP(buf_done) = BUF_OVER(room, STRUCTURE_ENVELOPE_MAX);
 	struct header_field date;
 	*out = (struct mail_summary){ 0 };
 	mail_envelope_format(&envelope, message);

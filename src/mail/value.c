@@ -2,6 +2,8 @@
 
 #include "mail/structure.h"
 
+#include "base/utf8.h"
+
 static bool is_dropped(char c)
 {
 	return c == '\r' || c == '\n' || c == '\0';
@@ -19,8 +21,11 @@ static str cut(str s)
 	return str_first(s, n);
 }
 
-static void add_literal(struct buf *b, str s, size_t n)
+static void add_literal(struct buf *b, str s)
 {
+	size_t n = 0;
+	for (size_t i = 0; i < s.n; i++)
+		n += !is_dropped(s.p[i]);
 	buf_printf(b, "{%zu}\r\n", n);
 	for (size_t i = 0; i < s.n; i++)
 		if (!is_dropped(s.p[i]))
@@ -52,14 +57,8 @@ void mail_value_format(struct buf *b, str s)
 		return;
 	}
 	s = cut(s);
-	size_t n = 0;
-	bool eight_bit = false;
-	for (size_t i = 0; i < s.n; i++) {
-		n += !is_dropped(s.p[i]);
-		eight_bit = eight_bit || (unsigned char)s.p[i] > 127;
-	}
-	if (eight_bit)
-		add_literal(b, s, n);
-	else
+	if (ascii_only(s))
 		add_quoted(b, s);
+	else
+		add_literal(b, s);
 }

@@ -272,6 +272,8 @@ static bool check_line(struct parse *p)
 	bool crlf = ended && s.n > 1 && s.p[s.n - 2] == '\r';
 	p->line = str_first(s, s.n - ended - crlf);
 	for (size_t i = 0; i < p->line.n; i++) {
+		if (s.p[i] > '\r')
+			continue;
 		if (s.p[i] == '\n')
 			return fail(p, SMTP_SYNTAX_BARE_LF, i, "a bare LF; lines end in CRLF");
 		if (s.p[i] == '\r')
@@ -298,14 +300,15 @@ static void split(struct parse *p)
 
 static bool parse(struct parse *p)
 {
-	const char *foreign = recognise_foreign(p->line);
+	bool clean = check_line(p);
+	/* The verb is of interest even if what follows is not clean. */
+	split(p);
+	bool known = p->command->verb != SMTP_VERB_UNKNOWN;
+	const char *foreign = known ? NULL : recognise_foreign(p->line);
 	if (foreign) {
 		p->command->verb = SMTP_VERB_NOT_SMTP;
 		return fail(p, SMTP_SYNTAX_NOT_SMTP, 0, foreign);
 	}
-	bool clean = check_line(p);
-	/* The verb is of interest even if what follows is not clean. */
-	split(p);
 	if (!clean)
 		return false;
 	if (p->line.n == 0)

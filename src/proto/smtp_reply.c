@@ -31,7 +31,7 @@ static void add_clean(str s, bool utf8, struct buf *out)
 	out->n += s.n;
 }
 
-enum { STATUS_MAX = 3 * 5 + 2 };
+enum { CODE_MAX = 4, STATUS_MAX = 3 * 5 + 2 }; /* "250-", "5.1.1" */
 
 static char *put_number(char *at, unsigned value)
 {
@@ -68,19 +68,18 @@ static str cut_line(str *text)
 
 struct writer {
 	struct buf *out;
-	int code;
-	str status;
+	char start[CODE_MAX + STATUS_MAX]; /* of each line: "250-2.1.5" */
+	size_t start_n;
 	bool utf8;
 };
 
-static void write_line(const struct writer *w, str text, bool last)
+static void write_line(struct writer *w, str text, bool last)
 {
-	bool bare = w->status.n == 0 && text.n == 0;
-	buf_add_u64(w->out, (uint64_t)w->code);
-	if (!last || !bare)
-		buf_add_char(w->out, last ? ' ' : '-');
-	buf_add(w->out, w->status);
-	if (w->status.n && text.n)
+	bool status = w->start_n > CODE_MAX;
+	bool bare = last && !status && text.n == 0;
+	w->start[CODE_MAX - 1] = last ? ' ' : '-';
+	buf_add(w->out, str_from(w->start, bare ? CODE_MAX - 1 : w->start_n));
+	if (status && text.n)
 		buf_add_char(w->out, ' ');
 	add_clean(text, w->utf8, w->out);
 	buf_add(w->out, STR("\r\n"));
@@ -89,12 +88,10 @@ static void write_line(const struct writer *w, str text, bool last)
 void smtp_reply_format(const struct smtp_reply *reply, struct buf *out)
 {
 	ASSERT(reply->code >= 200 && reply->code <= 599);
-	char status[STATUS_MAX];
-	struct writer w = { .out = out,
-		.code = reply->code,
-		.status = { status, format_status(reply->status, status) },
-		.utf8 = reply->utf8 && utf8_valid(reply->text) };
-	size_t max = SMTP_REPLY_LINE_MAX - strlen("250-") - w.status.n - strlen(" \r\n");
+	struct writer w = { .out = out, .utf8 = reply->utf8 && utf8_valid(reply->text) };
+	put_number(w.start, (unsigned)reply->code);
+	w.start_n = CODE_MAX + format_status(reply->status, w.start + CODE_MAX);
+	size_t max = SMTP_REPLY_LINE_MAX - w.start_n - strlen(" \r\n");
 	str rest = reply->text;
 	do {
 		str line = cut_line(&rest);

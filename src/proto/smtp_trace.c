@@ -30,19 +30,24 @@ static str clip(str s, size_t max)
 
 static bool is_word_char(char c)
 {
-	return ascii_is_alnum(c) || (c && strchr(".-_:[]+/=", c));
+	return ascii_is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' ||
+	       c == ']' || c == '+' || c == '/' || c == '=';
 }
 
 static void add_clean(str s, enum alphabet alphabet, bool utf8, struct buf *out)
 {
 	utf8 = utf8 && utf8_valid(s);
+	char *at = s.n ? buf_reserve(out, s.n) : NULL;
+	if (!at)
+		return;
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 		bool fine = (c & 0x80)         ? utf8
 			    : alphabet == WORD ? is_word_char(c)
 					       : c >= 32 && c <= 126;
-		buf_add_char(out, fine ? c : '?');
+		at[i] = fine ? c : '?';
 	}
+	out->n += s.n;
 }
 
 /* A blank or a fold, and then the three parts without a blank between them. */

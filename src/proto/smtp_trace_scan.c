@@ -1,5 +1,7 @@
 #include "proto/smtp_trace_scan.h"
 
+#include "base/utf8.h"
+
 enum {
 	LINE_START,
 	LINE_START_CR, /* a CR there: LF makes it the empty line */
@@ -59,12 +61,29 @@ static int step(struct smtp_trace_scan *scan, char c)
 	}
 }
 
+/* To the end of a line of which nothing more is asked. */
+static size_t pass_rest(struct smtp_trace_scan *scan, str s)
+{
+	ptrdiff_t lf = str_find_char(s, '\n');
+	str rest = lf < 0 ? s : str_first(s, (size_t)lf);
+	scan->eight_bit = scan->eight_bit || !ascii_only(rest);
+	return rest.n;
+}
+
+static size_t pass_char(struct smtp_trace_scan *scan, char c)
+{
+	scan->eight_bit = scan->eight_bit || (c & 0x80);
+	scan->state = step(scan, c);
+	return 1;
+}
+
 void smtp_trace_scan_feed(struct smtp_trace_scan *scan, str span)
 {
-	for (size_t i = 0; i < span.n && !scan->header_ended; i++) {
-		char c = span.p[i];
-		scan->eight_bit = scan->eight_bit || (c & 0x80);
-		scan->state = step(scan, c);
-		scan->header_bytes++;
+	while (span.n && !scan->header_ended) {
+		char c = span.p[0];
+		bool skips = scan->state == REST && c != '\n';
+		size_t n = skips ? pass_rest(scan, span) : pass_char(scan, c);
+		scan->header_bytes += n;
+		span = str_skip(span, n);
 	}
 }

@@ -29,6 +29,9 @@ enum { READ_ON_FACTOR = 4 };
 /* Trace fields, those of a verdict, and the front of a header that something is cut out of. */
 enum { TRACE_MAX = 512 * 1024 + JUDGE_CUT_MAX };
 
+/* What they and the record seldom pass without a verdict. */
+enum { TRACE_USUAL = 512, RECORD_USUAL = 512 };
+
 /* ── Where the message goes ───────────────────────────────────────────────────────────────── */
 
 /* The fields that stand before the message as we keep it, and, in the order that mail servers
@@ -37,7 +40,8 @@ static void format_trace(
 	struct smtpd_session *s, const struct filter_judge_reply *verdict, struct buf *out)
 {
 	struct smtpd_transaction *x = &s->transaction;
-	struct buf date CLEANUP(buf_done) = BUF_INIT(64);
+	char room[64];
+	struct buf date CLEANUP(buf_done) = BUF_OVER(room, sizeof room);
 	date_format(&date, (struct mail_date){ .seconds = task_wall(s->task) / NSEC_PER_SEC });
 	struct smtp_received received = {
 		.helo = s->helo,
@@ -183,7 +187,8 @@ static int deliver(struct smtpd_session *s, const struct delivery_commit_request
 static int hand_over(struct smtpd_session *s, struct delivery_commit_request *in,
 	const struct filter_judge_reply *verdict, struct arena *a, struct ipc_u64s *out_results)
 {
-	struct buf record CLEANUP(buf_done) = BUF_INIT(SMTPD_RECORD_MAX);
+	char room[RECORD_USUAL];
+	struct buf record CLEANUP(buf_done) = BUF_OVER(room, SMTPD_RECORD_MAX);
 	bool held = verdict && verdict->action == JUDGE_QUARANTINE, kept = held;
 	if (verdict && verdict->record.n == 0 && !held)
 		kept = quarantine(s, in, verdict, true, STR_EMPTY, a) == 0;
@@ -205,7 +210,8 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 {
 	struct smtpd_transaction *x = &s->transaction;
 	struct mail_summary summary;
-	struct buf trace CLEANUP(buf_done) = BUF_INIT(TRACE_MAX);
+	char room[TRACE_USUAL];
+	struct buf trace CLEANUP(buf_done) = BUF_OVER(room, TRACE_MAX);
 	struct buf front CLEANUP(buf_done) = BUF_INIT(TRACE_MAX);
 	int rc = summarise(&x->incoming, a, &summary);
 	if (rc < 0)
@@ -292,7 +298,8 @@ static struct smtp_reply not_now(struct smtpd_session *s, int rc)
 
 static struct smtp_reply accepted(struct smtpd_session *s)
 {
-	return smtpd_say(s, 250, 2, 0, 0, "Ok: accepted as %s", s->transaction.id);
+	return smtp_reply(250, 2, 0, 0,
+		arena_join(&s->arena, STR("Ok: accepted as "), str_from_z(s->transaction.id)));
 }
 
 /* 0, or the first error, of one recipient's destinations. */

@@ -5,7 +5,6 @@
  * server's address: directory.h.
  */
 #include "base/base64.h"
-#include "base/random.h"
 #include "directory/directory.h"
 #include "smtpd/session_internal.h"
 #include "store/directory_store.h"
@@ -14,7 +13,8 @@
 
 static str path_text(struct smtpd_session *s, const struct smtp_path *path)
 {
-	struct buf text CLEANUP(buf_done) = BUF_INIT(1024);
+	char room[256];
+	struct buf text CLEANUP(buf_done) = BUF_OVER(room, 1024);
 	if (path->is_postmaster)
 		buf_add(&text, STR("postmaster"));
 	else
@@ -26,7 +26,7 @@ static void open_transaction(struct smtpd_session *s, const struct smtp_mail *ma
 {
 	struct smtpd_transaction *x = &s->transaction;
 	unsigned char random[SMTPD_ID_SIZE];
-	random_bytes(random, sizeof random);
+	random_take(s->world->random, random, sizeof random);
 	base32_id(random, sizeof random, x->id);
 	x->open = true;
 	x->utf8 = mail->utf8;

@@ -43,7 +43,7 @@ struct smtp_reply smtpd_hello(struct smtpd_session *s, const struct smtp_command
 		put_extensions(s);
 		return (struct smtp_reply){ 0 }; /* is written already */
 	}
-	return smtpd_say(s, 250, 0, 0, 0, "%.*s", STR_ARG(s->world->config->hostname));
+	return smtp_reply(250, 0, 0, 0, s->world->config->hostname);
 }
 
 struct smtp_reply smtpd_starttls(struct smtpd_session *s, const struct smtp_command *command)

@@ -37,6 +37,6 @@ struct smtp_reply smtpd_help(struct smtpd_session *s, const struct smtp_command 
 struct smtp_reply smtpd_quit(struct smtpd_session *s, const struct smtp_command *command)
 {
 	s->over = s->quit = true;
-	return smtpd_say(s, 221, 2, 0, 0, "%.*s closing the connection",
-		STR_ARG(s->world->config->hostname));
+	return smtp_reply(221, 2, 0, 0,
+		arena_join(&s->arena, s->world->config->hostname, STR(" closing the connection")));
 }

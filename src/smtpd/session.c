@@ -8,7 +8,8 @@
 struct smtp_reply smtpd_say(struct smtpd_session *s, int code, int klass, int subject, int detail,
 	const char *format, ...)
 {
-	struct buf text CLEANUP(buf_done) = BUF_INIT(4096);
+	char room[256];
+	struct buf text CLEANUP(buf_done) = BUF_OVER(room, 4096);
 	va_list args;
 	va_start(args, format);
 	buf_vprintf(&text, format, args);
@@ -19,9 +20,12 @@ struct smtp_reply smtpd_say(struct smtpd_session *s, int code, int klass, int su
 	return reply;
 }
 
-void smtpd_put_reply(struct smtpd_session *s, const struct smtp_reply *reply)
+/* Not part of smtpd_session(): the room would stand on the stack while that waits. */
+__attribute__((noinline)) void smtpd_put_reply(
+	struct smtpd_session *s, const struct smtp_reply *reply)
 {
-	struct buf wire CLEANUP(buf_done) = BUF_INIT(64 * 1024);
+	char room[SMTP_REPLY_LINE_MAX];
+	struct buf wire CLEANUP(buf_done) = BUF_OVER(room, 64 * 1024);
 	smtp_reply_format(reply, &wire);
 	stream_put(s->task, s->stream, buf_str(&wire));
 }
@@ -196,8 +200,9 @@ static bool admit(struct smtpd_session *s)
 
 static void greet(struct smtpd_session *s)
 {
-	struct smtp_reply reply = smtpd_say(s, 220, 0, 0, 0, "%.*s %s Postern",
-		STR_ARG(s->world->config->hostname), s->protocol == SMTPD_LMTP ? "LMTP" : "ESMTP");
+	str what = s->protocol == SMTPD_LMTP ? STR(" LMTP Postern") : STR(" ESMTP Postern");
+	struct smtp_reply reply =
+		smtp_reply(220, 0, 0, 0, arena_join(&s->arena, s->world->config->hostname, what));
 	smtpd_put_reply(s, &reply);
 }
 

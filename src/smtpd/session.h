@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/config.h"
+#include "base/random.h"
 #include "delivery/delivery_calls.h"
 #include "directory/directory_calls.h"
 #include "filter/filter_calls.h"
@@ -27,6 +28,7 @@ struct smtpd_world {
 	/* Of all processes: how many messages are known over which a filter has failed, as delivery
 	 * said last; NULL: that is not kept. */
 	_Atomic uint64_t *suspects;
+	struct random_stock *random; /* of the process, for ids */
 	size_t *memory; /* left in the process for large messages: incoming.h; NULL: none */
 	/* A new, empty file without a name for a message; or -errno. */
 	int (*open_spool)(void *context);

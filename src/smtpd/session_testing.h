@@ -29,6 +29,7 @@ enum { TESTING_WALL = 1700000000, TESTING_PORT = 40000 };
 struct testing_world {
 	struct smtpd_world world;
 	struct smtpd_counts counts;
+	struct random_stock random;
 	unsigned refused;            /* records of messages that were not taken */
 	const struct config *parsed; /* what config points into */
 	struct config config;        /* a copy, for tests to change */
@@ -383,6 +384,7 @@ static inline void testing_init(struct testing_world *w)
 	w->log.sink = &w->sink;
 	w->world = (struct smtpd_world){ .config = &w->config,
 		.counts = &w->counts,
+		.random = &w->random,
 		.directory = { &directory, w },
 		.delivery = { &delivery, w },
 		.filter = { &filter, w },

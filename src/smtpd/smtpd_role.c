@@ -18,6 +18,7 @@ struct smtpd {
 	struct ipc_client *directory, *delivery, *filter;
 	struct recipient_cache *recipients;
 	struct smtpd_counts counts;
+	struct random_stock random;
 	size_t memory; /* left for large messages */
 	int spool;     /* the directory */
 };
@@ -116,6 +117,7 @@ static void serve(struct task *t, struct role_client *c, struct stream *stream)
 		.delivery = delivery_over(s->delivery),
 		.filter = filter_over(s->filter),
 		.counts = &s->counts,
+		.random = &s->random,
 		.memory = &s->memory,
 		.suspects = census_note(p->census),
 		.open_spool = open_spool,
