@@ -198,6 +198,18 @@ bool account_log_is_long(const struct account *a)
 	return db_log_is_long(a->db);
 }
 
+int account_checkpoint_apart(const char *data_dir, uint64_t id, struct err *err)
+{
+	char *path CLEANUP(free_pointer) = path_of(data_dir, id, "");
+	struct db *db;
+	int r = db_open(path, DB_CHECKPOINT_APART, &db, err);
+	if (r < 0)
+		return r;
+	r = db_checkpoint(db, err);
+	db_close(db);
+	return r;
+}
+
 int account_checkpoint(struct account *a, struct err *err)
 {
 	return db_checkpoint(a->db, err);

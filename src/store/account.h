@@ -39,7 +39,7 @@ struct account;
 enum account_open_flags {
 	ACCOUNT_CREATE = 1,    /* make it, with the default mailboxes, where it is not there */
 	ACCOUNT_READ_ONLY = 2, /* nothing is ever written; -EROFS where an upgrade is due */
-	ACCOUNT_CHECKPOINT_APART = 4, /* DB_CHECKPOINT_APART: see account_checkpoint() */
+	ACCOUNT_CHECKPOINT_APART = 4, /* DB_CHECKPOINT_APART: see account_log_is_long() */
 };
 
 /* Opens data_dir/accounts/ID.db. `now` dates what is created. The default mailboxes are INBOX,
@@ -59,8 +59,10 @@ int account_remove(const char *data_dir, uint64_t id, struct err *err) MUST_USE;
 uint64_t account_id(const struct account *a);
 struct db *account_db(struct account *a); /* for the other stores that live in the same file */
 
-/* db_log_is_long() and db_checkpoint() of its file. */
+/* db_log_is_long() and db_checkpoint() of its file; the second one of these by a handle of its own.
+ */
 bool account_log_is_long(const struct account *a);
+int account_checkpoint_apart(const char *data_dir, uint64_t id, struct err *err) MUST_USE;
 int account_checkpoint(struct account *a, struct err *err) MUST_USE;
 
 /* Gives back memory of a handle that will be idle for a while. */

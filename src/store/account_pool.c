@@ -128,18 +128,11 @@ struct checkpoint {
 	struct entry *entry;
 };
 
-/* By a handle of its own, beside the one that writes. A file that cannot be opened or copied stays
- * as it is; the log has everything, and grows until it can. */
+/* A file that cannot be copied stays as it is: the log has everything, and grows until it can. */
 static void copy_log(void *arg)
 {
-	struct checkpoint *c = arg;
-	struct account *a;
-	int rc = account_open(
-		c->pool->data_dir, c->entry->id, ACCOUNT_CHECKPOINT_APART, 0, &a, NULL);
-	if (rc < 0)
-		return;
-	(void)!account_checkpoint(a, NULL);
-	account_close(a);
+	const struct checkpoint *c = arg;
+	(void)!account_checkpoint_apart(c->pool->data_dir, c->entry->id, NULL);
 }
 
 static void copy_rest(void *arg)
