@@ -202,7 +202,7 @@ int account_checkpoint_apart(const char *data_dir, uint64_t id, struct err *err)
 {
 	char *path CLEANUP(free_pointer) = path_of(data_dir, id, "");
 	struct db *db;
-	int r = db_open(path, DB_CHECKPOINT_APART, &db, err);
+	int r = db_open(path, DB_PACED, &db, err);
 	if (r < 0)
 		return r;
 	r = db_checkpoint(db, err);

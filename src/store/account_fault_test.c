@@ -152,6 +152,26 @@ static void test_checkpoint(void **state)
 	close(fd);
 }
 
+/* It flushes far more often than the two times that SQLite does by itself. */
+static void test_checkpoint_is_paced(void **state)
+{
+	enum { SIZE = 1 << 20, PAGES = 1000, FLUSHES = PAGES / 64 };
+	struct fault_vfs *f = fault_vfs_installed();
+	struct err err;
+	int fd = testing_spool_of(testing_noise, SIZE);
+	struct account *a = testing_open(state, ACCOUNT_CREATE | ACCOUNT_CHECKPOINT_APART);
+	assert_ok(deliver(a, fd, SIZE, &err), &err);
+	fault_vfs_arm(f, FAULT_SYNC, FAULT_KIND_EIO, false, FLUSHES);
+	assert_int_equal(account_checkpoint_apart(*state, 7, &err), -EIO);
+	assert_int_equal(f->failed, 1);
+	fault_vfs_disarm(f);
+	assert_ok(account_checkpoint_apart(*state, 7, &err), &err);
+	check_counts(a, 1);
+	testing_verify(a);
+	account_close(a);
+	close(fd);
+}
+
 /* Every failure while an account is made leaves something that the next attempt completes. */
 static void test_create(void **state)
 {
@@ -402,6 +422,7 @@ int main(void)
 		fault_test(test_large_deliver),
 		fault_test(test_packed_deliver),
 		fault_test(test_checkpoint),
+		fault_test(test_checkpoint_is_paced),
 		fault_test(test_create),
 		fault_test(test_changes),
 		fault_test(test_kill),

@@ -30,6 +30,7 @@ enum db_open_flags {
 	DB_CREATE = 1,    /* make the file (mode 0660, less the umask) where there is none */
 	DB_READ_ONLY = 2, /* for tools; needs write access to the directory nevertheless (WAL) */
 	DB_CHECKPOINT_APART = 4, /* commits leave that to who calls db_checkpoint() */
+	DB_PACED = 8, /* for db_checkpoint() beside others: it flushes little by little */
 };
 
 /* Opens the embedded (SQLite) database in the file `path`. An empty file counts as a database
