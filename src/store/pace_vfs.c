@@ -8,19 +8,14 @@ enum { PAGES_A_FLUSH = 64 };
 
 /* Behind the file of the default VFS, which stays the file: only its methods are replaced. */
 struct pace {
-	sqlite3_io_methods methods; /* the default ones, but for xWrite */
+	sqlite3_io_methods methods; /* the file's: the default ones, but for xWrite */
 	const sqlite3_io_methods *real;
 	unsigned pages;
 };
 
-static struct pace *pace_of(sqlite3_file *file)
-{
-	return (struct pace *)(void *)((char *)file + sqlite3_vfs_find(NULL)->szOsFile);
-}
-
 static int write_page(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
 {
-	struct pace *p = pace_of(file);
+	struct pace *p = (struct pace *)(uintptr_t)file->pMethods;
 	int rc = p->real->xWrite(file, bytes, n, at);
 	if (rc == SQLITE_OK && ++p->pages % PAGES_A_FLUSH == 0)
 		rc = p->real->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
@@ -34,7 +29,7 @@ static int open_file(
 	int rc = real->xOpen(real, name, file, flags, out_flags);
 	if (rc != SQLITE_OK || !(flags & SQLITE_OPEN_MAIN_DB))
 		return rc;
-	struct pace *p = pace_of(file);
+	struct pace *p = (struct pace *)(void *)((char *)file + real->szOsFile);
 	*p = (struct pace){ .methods = *file->pMethods, .real = file->pMethods };
 	p->methods.xWrite = write_page;
 	file->pMethods = &p->methods;
