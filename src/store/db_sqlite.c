@@ -232,10 +232,9 @@ static int open_handle(const char *path, unsigned flags, struct db **out, struct
 	sqlite3 *h = NULL;
 	bool read_only = flags & DB_READ_ONLY;
 	int mode = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-	const char *vfs = wal_vfs();
 	int rc = sqlite3_open_v2(path, &h,
 		mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
-		flags & DB_PACED ? pace_vfs() : vfs);
+		flags & DB_PACED ? pace_vfs() : wal_vfs());
 	if (rc == SQLITE_OK) {
 		secure(h);
 		sqlite3_busy_timeout(h, DB_BUSY_TIMEOUT_MS);

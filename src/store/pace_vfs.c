@@ -1,8 +1,7 @@
 #include "store/pace_vfs.h"
 
 #include "base/base.h"
-
-#include <sqlite3.h>
+#include "store/vfs.h"
 
 enum { PAGES_A_FLUSH = 64 };
 
@@ -36,35 +35,7 @@ static int open_file(
 	return SQLITE_OK;
 }
 
-static int last_error(sqlite3_vfs *vfs, int n, char *text)
-{
-	sqlite3_vfs *real = vfs->pAppData;
-	return real->xGetLastError(real, n, text);
-}
-
-static const char vfs_name[] = "postern-pace";
-
-/* For good: SQLite has no end either. */
-static void register_vfs(void)
-{
-	sqlite3_vfs *real = sqlite3_vfs_find(NULL);
-	sqlite3_vfs *vfs = xmalloc(sizeof *vfs);
-	*vfs = *real;
-	vfs->pNext = NULL;
-	vfs->zName = vfs_name;
-	vfs->pAppData = real;
-	vfs->szOsFile += (int)sizeof(struct pace);
-	vfs->xOpen = open_file;
-	vfs->xGetLastError = last_error;
-	ASSERT(sqlite3_vfs_register(vfs, 0) == SQLITE_OK);
-}
-
 const char *pace_vfs(void)
 {
-	sqlite3_mutex *mutex = sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_APP1);
-	sqlite3_mutex_enter(mutex);
-	if (!sqlite3_vfs_find(vfs_name))
-		register_vfs();
-	sqlite3_mutex_leave(mutex);
-	return vfs_name;
+	return vfs_over_default("postern-pace", sizeof(struct pace), open_file);
 }

@@ -7,6 +7,6 @@
  */
 #pragma once
 
-/* Its name, for sqlite3_open_v2(); it is registered, over the default VFS, by the first call, which
- * must come after one of wal_vfs(). Any thread. */
+/* Its name, for sqlite3_open_v2(); it is registered, over the default VFS, by the first call. Any
+ * thread. */
 const char *pace_vfs(void);

@@ -1,6 +1,7 @@
 #include "store/wal_vfs.h"
 
 #include "base/base.h"
+#include "store/vfs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -180,41 +181,9 @@ static int vfs_open(
 	return rc;
 }
 
-static int vfs_last_error(sqlite3_vfs *vfs, int n, char *text)
-{
-	sqlite3_vfs *real = vfs->pAppData;
-	return real->xGetLastError(real, n, text);
-}
-
-static const char vfs_name[] = "postern-wal";
-
-/* For good: SQLite has no end either. */
-static void register_vfs(void)
-{
-	sqlite3_vfs *real = sqlite3_vfs_find(NULL);
-	sqlite3_vfs *vfs = xmalloc(sizeof *vfs);
-	*vfs = *real;
-	vfs->pNext = NULL;
-	vfs->zName = vfs_name;
-	vfs->pAppData = real;
-	vfs->szOsFile += (int)sizeof(struct wal_file);
-	vfs->xOpen = vfs_open;
-	vfs->xGetLastError = vfs_last_error;
-	ASSERT(sqlite3_vfs_register(vfs, 0) == SQLITE_OK);
-}
-
-/* The first thing that is done with SQLite in a process. */
 const char *wal_vfs(void)
 {
-	sqlite3_mutex *mutex = sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_APP1);
-	sqlite3_mutex_enter(mutex);
-	/* To count its memory SQLite takes one lock for the whole process at each allocation.
-	 * Refused, without harm, once SQLite has begun. */
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	if (!sqlite3_vfs_find(vfs_name))
-		register_vfs();
-	sqlite3_mutex_leave(mutex);
-	return vfs_name;
+	return vfs_over_default("postern-wal", sizeof(struct wal_file), vfs_open);
 }
 
 /* NULL: this handle has no log, or not yet. */
