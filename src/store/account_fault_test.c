@@ -375,6 +375,59 @@ static void test_kill(void **state)
 	free(uids);
 }
 
+/* False: it got through before the n-th operation. */
+static bool create_until_crash(const char *dir, int fd, long n)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct account *a;
+		fault_vfs_arm(fault_vfs_installed(), ~0u, FAULT_KIND_CRASH, false, n);
+		int r = account_open(dir, 7, ACCOUNT_CREATE, TESTING_NOW, &a, NULL);
+		_exit(r == 0 && deliver(a, fd, 100, NULL) == 0 ? 0 : 1);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FAULT_CRASHED);
+	return WEXITSTATUS(status) == FAULT_CRASHED;
+}
+
+/* Whoever comes first afterwards, a tool that only reads or the server, is not refused. */
+static void check_after_crash(void **state, bool read_first)
+{
+	struct err err;
+	struct account *a;
+	int r = -ENOENT;
+	if (read_first)
+		r = account_open(*state, 7, ACCOUNT_READ_ONLY, TESTING_NOW, &a, &err);
+	if (r == 0) {
+		testing_verify(a);
+		account_close(a);
+	} else if (r != -ENOENT) {
+		assert_ok(r, &err);
+	}
+	a = testing_open(state, ACCOUNT_CREATE);
+	testing_verify(a);
+	account_close(a);
+	a = testing_open(state, ACCOUNT_READ_ONLY);
+	testing_verify(a);
+	account_close(a);
+	assert_ok(account_remove(*state, 7, &err), &err);
+}
+
+static void test_killed_while_it_is_made(void **state)
+{
+	int fd = testing_spool(100);
+	for (int read_first = 0; read_first < 2; read_first++) {
+		long n = 0;
+		while (create_until_crash(*state, fd, n++))
+			check_after_crash(state, read_first);
+		assert_true(n > 20);
+		check_after_crash(state, read_first);
+	}
+	close(fd);
+}
+
 /* ---- several processes ---- */
 
 static void test_processes(void **state)
@@ -426,6 +479,7 @@ int main(void)
 		fault_test(test_create),
 		fault_test(test_changes),
 		fault_test(test_kill),
+		fault_test(test_killed_while_it_is_made),
 		fault_test(test_processes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

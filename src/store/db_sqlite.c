@@ -225,6 +225,22 @@ static int set_up(sqlite3 *h, bool read_only)
 	return rc;
 }
 
+/* A file is in WAL mode from its second transaction on. Where the process that made it died in the
+ * first, a journal lies beside it, which a handle that only reads must not roll back. */
+static int roll_back_first_transaction(const char *path)
+{
+	sqlite3 *h = NULL;
+	int rc = sqlite3_open_v2(path, &h,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	if (rc == SQLITE_OK) {
+		secure(h);
+		sqlite3_busy_timeout(h, DB_BUSY_TIMEOUT_MS);
+		rc = sqlite3_exec(h, "PRAGMA schema_version;", NULL, NULL, NULL);
+	}
+	sqlite3_close(h);
+	return rc;
+}
+
 static const struct db_driver sqlite_driver;
 
 static int open_handle(const char *path, unsigned flags, struct db **out, struct err *err)
@@ -239,6 +255,9 @@ static int open_handle(const char *path, unsigned flags, struct db **out, struct
 		secure(h);
 		sqlite3_busy_timeout(h, DB_BUSY_TIMEOUT_MS);
 		rc = set_up(h, read_only);
+		if (rc == SQLITE_READONLY_ROLLBACK &&
+			(rc = roll_back_first_transaction(path)) == SQLITE_OK)
+			rc = set_up(h, read_only);
 	}
 	if (rc != SQLITE_OK) {
 		int r = fail(h, path, rc, err);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 struct fault_file {
 	sqlite3_file base;
@@ -22,6 +23,8 @@ static bool fails(struct fault_vfs *f, enum fault_operation operation)
 		f->countdown--;
 		return false;
 	}
+	if (f->kind == FAULT_KIND_CRASH)
+		_exit(FAULT_CRASHED);
 	if (!f->lasting)
 		f->countdown = -1;
 	f->failed++;

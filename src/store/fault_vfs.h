@@ -20,7 +20,10 @@ enum fault_kind {
 	FAULT_KIND_EIO,   /* the operation does nothing and reports EIO */
 	FAULT_KIND_FULL,  /* the same with ENOSPC */
 	FAULT_KIND_SHORT, /* a write does half of its work, then ENOSPC */
+	FAULT_KIND_CRASH, /* the process ends before the operation, with FAULT_CRASHED */
 };
+
+enum { FAULT_CRASHED = 99 };
 
 struct fault_vfs {
 	sqlite3_vfs base;
