@@ -2,8 +2,8 @@
  * db_sqlite.c: the embedded driver.
  *
  * Write-ahead log with synchronous=FULL: a commit is one write of the changed pages to FILE-wal and
- * one fdatasync. Every CHECKPOINT_PAGES the pages are copied into FILE, inside a commit or apart
- * from it. The log file is kept at its usual size (journal_size_limit) because overwriting
+ * one fdatasync. Every SQLITE_CHECKPOINT_PAGES the pages are copied into FILE, inside a commit or
+ * apart from it. The log file is kept at its usual size (journal_size_limit) because overwriting
  * allocated blocks syncs faster than appending, and is removed when the last handle closes.
  *
  * After a failed fsync Linux forgets that the pages were dirty. That is harmless here: the next
@@ -11,41 +11,21 @@
  * the log, which was synced.
  */
 #include "base/buf.h"
-#include "store/db_driver.h"
-#include "store/pace_vfs.h"
+#include "store/db_sqlite_internal.h"
 #include "store/wal_vfs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/fsuid.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-/*
- * Measured with bench/store_bench.c (4 KiB messages, 16 a transaction, 2 cores): pages of 4
- * KiB hold bodies most tightly (105 MiB for 20,000; 8 KiB 174, 16 KiB 124) and cost least for a
- * flag; checkpoints every 1,000 to 8,000 pages and caches of 512 KiB to 4 MiB differ by less than
- * the noise, so the small ones: 4 MiB of log, and what a batch of 100 such messages dirties.
- */
 enum {
-	PAGE_SIZE = 4096,
-	CACHE_KIB = 512,
-	CHECKPOINT_PAGES = 1000,
 	/* What a checkpoint leaves to the next one: not worth two fsyncs of its own. */
 	CHECKPOINT_REST = 64,
 	CHECKPOINT_ROUNDS = 4,
-	LOG_KEPT_PAGES = 2 * CHECKPOINT_PAGES, /* it grows while it is copied */
 	/* A log that has grown to this because readers were always in the way is restarted by
 	 * force, waiting so long for them. */
-	RESTART_PAGES = 16 * CHECKPOINT_PAGES,
+	RESTART_PAGES = 16 * SQLITE_CHECKPOINT_PAGES,
 	RESTART_WAIT_MS = 100,
-	LOOKASIDE_SIZE = 512,
-	LOOKASIDE_COUNT = 32,
 };
 
 struct sqlite_db {
@@ -75,57 +55,20 @@ static sqlite3_stmt *handle_of(struct db_statement *st)
 
 /* ---- errors ---- */
 
-static int errno_of(sqlite3 *h, int rc)
-{
-	int system = h ? sqlite3_system_errno(h) : 0;
-	switch (rc & 0xff) {
-	case SQLITE_FULL:
-		return ENOSPC;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return EBUSY;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return EUCLEAN;
-	case SQLITE_CONSTRAINT:
-		return EEXIST;
-	case SQLITE_NOMEM:
-		return ENOMEM;
-	case SQLITE_READONLY:
-		return EROFS;
-	case SQLITE_TOOBIG:
-		return EFBIG;
-	case SQLITE_IOERR:
-	case SQLITE_CANTOPEN:
-		return system > 0 ? system : EIO;
-	default:
-		return EIO;
-	}
-}
-
-static int fail(sqlite3 *h, const char *path, int rc, struct err *err)
-{
-	int error = errno_of(h, rc);
-	const char *what = h ? sqlite3_errmsg(h) : sqlite3_errstr(rc);
-	if ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN)
-		return err_errno(err, error, "%s: %s", path, what);
-	return err_set(err, error, "%s: %s", path, what);
-}
-
 static int fail_db(struct db *db, int rc, struct err *err)
 {
-	int r = fail(sqlite_of(db)->h, db->path, rc, err);
+	int r = sqlite_fail(sqlite_of(db)->h, db->path, rc, err);
 	if (r == -ENOSPC || r == -EDQUOT)
 		sqlite_of(db)->full = true;
 	return r;
 }
 
-/* ---- open and close ---- */
+/* ---- the log ---- */
 
 static bool sqlite_log_is_long(const struct db *db)
 {
 	const struct sqlite_db *d = (const struct sqlite_db *)db;
-	return d->log_pages - d->copied >= CHECKPOINT_PAGES;
+	return d->log_pages - d->copied >= SQLITE_CHECKPOINT_PAGES;
 }
 
 /* One round; *out_copied is how many pages of the log it found to be new. */
@@ -164,141 +107,6 @@ static int sqlite_checkpoint(struct db *db, struct err *err)
 	for (int i = 0; rc == SQLITE_OK && i < CHECKPOINT_ROUNDS && copied > CHECKPOINT_REST; i++)
 		rc = copy_log(sqlite_of(db), &copied);
 	return rc == SQLITE_OK ? 0 : fail_db(db, rc, err);
-}
-
-/* What stands before the last slash; to be freed. */
-static char *directory_of(const char *path)
-{
-	ptrdiff_t slash = str_find_last_char(str_from_z(path), '/');
-	return str_dup_z(slash > 0    ? str_from(path, (size_t)slash)
-			 : slash == 0 ? STR("/")
-				      : STR("."));
-}
-
-/* Not open(): closing a descriptor of our own would drop the locks of other handles. Root makes it
- * as the owner of the directory, so that the role whose it is can use it. */
-static int make_file(const char *path, struct err *err)
-{
-	char *directory CLEANUP(free_pointer) = directory_of(path);
-	struct stat st;
-	bool as_owner = geteuid() == 0 && stat(directory, &st) == 0;
-	int gid = as_owner ? setfsgid(st.st_gid) : 0, uid = as_owner ? setfsuid(st.st_uid) : 0;
-	int error = mknod(path, S_IFREG | 0660, 0) < 0 ? errno : 0;
-	if (as_owner) {
-		setfsuid((uid_t)uid);
-		setfsgid((gid_t)gid);
-	}
-	return error && error != EEXIST ? err_errno(err, error, "%s: cannot be created", path) : 0;
-}
-
-/* The data is ours, but the file may have been brought from elsewhere: its schema gets no say. */
-static void secure(sqlite3 *h)
-{
-	sqlite3_db_config(h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(h, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_db_config(h, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-	sqlite3_db_config(h, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-	sqlite3_db_config(h, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-	sqlite3_db_config(h, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	sqlite3_db_config(h, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SIZE, LOOKASIDE_COUNT);
-}
-
-static int set_up(sqlite3 *h, bool read_only)
-{
-	char sql[512];
-	/* Two processes that make the same file log each other out for a moment without asking the
-	 * busy handler; hence the retries. */
-	snprintf(sql, sizeof sql,
-		"PRAGMA page_size=%d; PRAGMA cache_size=-%d; PRAGMA mmap_size=0; PRAGMA "
-		"temp_store=MEMORY;"
-		"PRAGMA cell_size_check=ON; PRAGMA secure_delete=FAST; PRAGMA "
-		"journal_size_limit=%d;%s"
-		"PRAGMA synchronous=FULL;",
-		PAGE_SIZE, CACHE_KIB, LOG_KEPT_PAGES * (PAGE_SIZE + 24),
-		read_only ? "PRAGMA schema_version;" : "PRAGMA journal_mode=WAL;");
-	int rc = SQLITE_BUSY;
-	for (int i = 0; i < DB_BUSY_TIMEOUT_MS / 10 && (rc & 0xff) == SQLITE_BUSY; i++) {
-		if (i > 0)
-			nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
-		rc = sqlite3_exec(h, sql, NULL, NULL, NULL);
-	}
-	return rc;
-}
-
-/* A file is in WAL mode from its second transaction on. Where the process that made it died in the
- * first, a journal lies beside it, which a handle that only reads must not roll back. */
-static int roll_back_first_transaction(const char *path)
-{
-	sqlite3 *h = NULL;
-	int rc = sqlite3_open_v2(path, &h,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-	if (rc == SQLITE_OK) {
-		secure(h);
-		sqlite3_busy_timeout(h, DB_BUSY_TIMEOUT_MS);
-		rc = sqlite3_exec(h, "PRAGMA schema_version;", NULL, NULL, NULL);
-	}
-	sqlite3_close(h);
-	return rc;
-}
-
-static const struct db_driver sqlite_driver;
-
-static int open_handle(const char *path, unsigned flags, struct db **out, struct err *err)
-{
-	sqlite3 *h = NULL;
-	bool read_only = flags & DB_READ_ONLY;
-	int mode = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-	int rc = sqlite3_open_v2(path, &h,
-		mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
-		flags & DB_PACED ? pace_vfs() : wal_vfs());
-	if (rc == SQLITE_OK) {
-		secure(h);
-		sqlite3_busy_timeout(h, DB_BUSY_TIMEOUT_MS);
-		rc = set_up(h, read_only);
-		if (rc == SQLITE_READONLY_ROLLBACK &&
-			(rc = roll_back_first_transaction(path)) == SQLITE_OK)
-			rc = set_up(h, read_only);
-	}
-	if (rc != SQLITE_OK) {
-		int r = fail(h, path, rc, err);
-		sqlite3_close(h);
-		return r;
-	}
-	struct sqlite_db *db = xcalloc(1, sizeof *db);
-	db->base.driver = &sqlite_driver;
-	db->h = h;
-	db->apart = flags & DB_CHECKPOINT_APART;
-	sqlite3_wal_hook(h, after_commit, db);
-	*out = &db->base;
-	return 0;
-}
-
-/* Root makes FILE-wal and FILE-shm as the owner of FILE: SQLite would give them away only after it
- * has made them, and a role that opens them in between is refused. They are made here at the
- * latest, because a file that is not empty is in WAL mode. */
-static int open_as_owner(const char *path, unsigned flags, struct db **out, struct err *err)
-{
-	struct stat st;
-	if (stat(path, &st) < 0)
-		return err_errno(err, errno, "%s", path);
-	if ((flags & DB_READ_ONLY) && st.st_size == 0)
-		return err_set(err, ENOENT, "%s is empty", path);
-	int gid = setfsgid(st.st_gid), uid = setfsuid(st.st_uid);
-	int r = open_handle(path, flags, out, err);
-	setfsuid((uid_t)uid);
-	setfsgid((gid_t)gid);
-	return r;
-}
-
-int db_sqlite_open(const char *path, unsigned flags, struct db **out, struct err *err)
-{
-	if (flags & DB_CREATE) {
-		int r = make_file(path, err);
-		if (r < 0)
-			return r;
-	}
-	return geteuid() == 0 ? open_as_owner(path, flags, out, err)
-			      : open_handle(path, flags, out, err);
 }
 
 static void sqlite_close(struct db *db)
@@ -535,62 +343,6 @@ static int sqlite_check(struct db *db, void (*fn)(void *, str), void *arg, struc
 	return r;
 }
 
-static int sync_path(const char *path, int flags, struct err *err)
-{
-	int fd CLEANUP(close_fd) = open(path, flags | O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		return err_errno(err, errno, "%s: cannot be synced", path);
-	return 0;
-}
-
-static int sync_directory_of(const char *path, struct err *err)
-{
-	str dir = str_from_z(path);
-	ptrdiff_t slash = str_find_last_char(dir, '/');
-	char *z CLEANUP(free_pointer) =
-		slash < 0 ? str_dup_z(STR(".")) : str_dup_z(str_first(dir, (size_t)slash + 1));
-	return sync_path(z, O_DIRECTORY, err);
-}
-
-/* From a connection of its own: one that holds a write transaction cannot be copied from, and
- * upgrades copy while they keep others from writing. */
-static int copy_pages(struct db *db, const char *path, struct err *err)
-{
-	sqlite3 *from = NULL, *to = NULL;
-	int rc = sqlite3_open_v2(db->path, &from, SQLITE_OPEN_READONLY, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE, NULL);
-	if (rc == SQLITE_OK) {
-		sqlite3_busy_timeout(from, DB_BUSY_TIMEOUT_MS);
-		rc = sqlite3_exec(
-			to, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", NULL, NULL, NULL);
-	}
-	if (rc == SQLITE_OK) {
-		sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
-		if (backup)
-			sqlite3_backup_step(backup, -1);
-		rc = backup ? sqlite3_backup_finish(backup) : sqlite3_errcode(to);
-	}
-	int r = rc == SQLITE_OK ? 0 : fail(to ? to : from, path, rc, err);
-	sqlite3_close(from);
-	sqlite3_close(to);
-	return r;
-}
-
-static int sqlite_copy(struct db *db, const char *path, struct err *err)
-{
-	if (mknod(path, S_IFREG | 0660, 0) < 0)
-		return err_errno(err, errno, "%s: cannot be created", path);
-	int r = copy_pages(db, path, err);
-	if (r == 0)
-		r = sync_path(path, 0, err);
-	if (r == 0)
-		r = sync_directory_of(path, err);
-	if (r < 0)
-		unlink(path);
-	return r;
-}
-
 static const struct db_driver sqlite_driver = {
 	.close = sqlite_close,
 	.prepare = sqlite_prepare,
@@ -614,3 +366,18 @@ static const struct db_driver sqlite_driver = {
 	.checkpoint = sqlite_checkpoint,
 	.release_memory = sqlite_release_memory,
 };
+
+int db_sqlite_open(const char *path, unsigned flags, struct db **out, struct err *err)
+{
+	sqlite3 *h;
+	int r = sqlite_open_file(path, flags, &h, err);
+	if (r < 0)
+		return r;
+	struct sqlite_db *db = xcalloc(1, sizeof *db);
+	db->base.driver = &sqlite_driver;
+	db->h = h;
+	db->apart = flags & DB_CHECKPOINT_APART;
+	sqlite3_wal_hook(h, after_commit, db);
+	*out = &db->base;
+	return 0;
+}
