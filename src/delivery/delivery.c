@@ -1,282 +1,24 @@
 #include "delivery/delivery.h"
 
 #include "base/json.h"
-#include "base/map.h"
 #include "delivery/failures.h"
-#include "store/account_pool.h"
+#include "delivery/inbox.h"
+#include "delivery/watchers.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* Account files kept open, beside those in use: each costs some hundred KiB. */
-enum { KEEP_OPEN = 32 };
 /* Deliveries of one message that its record lists. */
 enum { DELIVERIES_MAX = 500, NAME_SHOWN = 60 };
-#define CHANGED_TIMEOUT SECONDS(10)
-
-/* A commit costs as much as a dozen messages in it. Where messages come together, those that were
- * just committed are followed by as many that are on their way: they get so long to arrive. */
-#define GATHER MICROSECONDS(400)
-
-/* A process that shows mailboxes hears of changes at once, and then no more often than this. */
-#define TELL_INTERVAL MILLISECONDS(50)
 
 struct delivery {
-	struct loop *loop;
-	const struct log *log;
-	struct account_pool *pool;
-	size_t max_batch;
-	struct map inboxes; /* of struct inbox by account, those that have work */
-	struct watcher *watchers;
+	struct inboxes *inboxes;
+	struct watchers *watchers;
 	struct recorder *recorder;       /* NULL: none; not owned */
 	struct quarantiner *quarantiner; /* the same */
 	struct failures *failures;
 	struct delivery_counts counts;
 };
-
-/* One message on its way into one account; stands in the memory of the commit that waits for it. */
-struct pending {
-	struct pending *next;
-	struct account_delivery delivery;
-	str id;
-	struct commit *commit;
-	int result;
-};
-
-struct commit {
-	struct task *task;
-	size_t left; /* of its messages, not yet done */
-};
-
-/* The messages that wait for an account, and the task that writes them. */
-struct inbox {
-	struct delivery *owner;
-	uint64_t account;
-	struct pending *first, **last;
-	size_t waiting, expected;
-	struct event complete; /* as many wait as are expected */
-};
-
-/* ── Telling who shows mailboxes ──────────────────────────────────────────────────────────── */
-
-struct watcher {
-	struct watcher *next;
-	struct delivery *owner;
-	char *name;
-	struct ipc_client *client;
-	struct map accounts; /* changed, and not yet told; values are the watcher itself */
-	struct event news;
-	struct task *task;
-};
-
-static void tell(struct task *t, struct watcher *w, uint64_t account)
-{
-	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024);
-	struct changes_calls calls = changes_over(w->client);
-	struct changes_changed_request in = { .account = account };
-	struct changes_changed_reply out;
-	/* A process that is not there shows nothing; the next one reads the file as it is. */
-	int rc = changes_changed(t, &calls, &in, &arena, &out);
-	if (rc < 0 && rc != -ECONNRESET && rc != -ENOTCONN)
-		log_warning(w->owner->log, "a mailbox process does not listen",
-			F_Z("process", w->name), F_Z("error", strerrordesc_np(-rc)));
-}
-
-static void tell_changes(struct task *t, void *arg)
-{
-	struct watcher *w = arg;
-	while (event_wait(t, &w->news, NEVER) == 0) {
-		struct map_cursor cursor = { 0 };
-		str key;
-		void *unused;
-		while (map_next(&w->accounts, &cursor, &key, &unused)) {
-			uint64_t account;
-			memcpy(&account, key.p, sizeof account);
-			map_remove(&w->accounts, MAP_KEY(account));
-			tell(t, w, account);
-			cursor = (struct map_cursor){ 0 }; /* others may have been added */
-		}
-		if (task_sleep(t, TELL_INTERVAL) < 0)
-			break;
-	}
-}
-
-static void account_changed(struct delivery *d, uint64_t account)
-{
-	for (struct watcher *w = d->watchers; w; w = w->next) {
-		map_put(&w->accounts, MAP_KEY(account), w);
-		event_set(&w->news);
-	}
-}
-
-int delivery_watch(struct delivery *d, str name, int fd)
-{
-	struct watcher *w = d->watchers;
-	while (w && !str_equal(name, str_from_z(w->name)))
-		w = w->next;
-	if (!w) {
-		w = xcalloc(1, sizeof *w);
-		*w = (struct watcher){ .next = d->watchers,
-			.owner = d,
-			.name = str_dup_z(name),
-			.client = ipc_client_new(d->loop, CHANGED_TIMEOUT) };
-		map_init(&w->accounts);
-		int rc = task_start(d->loop, tell_changes, w, &w->task);
-		ASSERT(rc == 0); /* as many as there are mailbox processes */
-		d->watchers = w;
-	}
-	return ipc_client_attach(w->client, fd);
-}
-
-/* ── Writing ──────────────────────────────────────────────────────────────────────────────── */
-
-struct batch {
-	struct account_delivery *items;
-	size_t n;
-	int64_t now;
-};
-
-/* An account without a mailbox for junk gets one. Where one of that name is there already, and is
- * not marked as such, that is it. */
-static int provide_junk(struct account *a, struct batch *b, struct err *err)
-{
-	struct account_mailbox m;
-	int rc = account_mailbox_find_special(a, SPECIAL_USE_JUNK, &m, err);
-	if (rc != -ENOENT)
-		return rc;
-	rc = account_mailbox_create(a, STR("Junk"), SPECIAL_USE_JUNK, b->now, &m, err);
-	for (size_t i = 0; rc == -EEXIST && i < b->n; i++) {
-		if (b->items[i].special_use != SPECIAL_USE_JUNK)
-			continue;
-		b->items[i].special_use = SPECIAL_USE_NONE;
-		b->items[i].name = STR("Junk");
-	}
-	return rc == -EEXIST ? 0 : rc;
-}
-
-static int deliver_batch(struct account *a, void *arg, struct err *err)
-{
-	struct batch *b = arg;
-	uint64_t modseq;
-	bool junk = false;
-	for (size_t i = 0; i < b->n; i++)
-		junk |= b->items[i].special_use == SPECIAL_USE_JUNK;
-	int rc = junk ? provide_junk(a, b, err) : 0;
-	if (rc < 0)
-		return rc;
-	return account_deliver(a, b->items, b->n, b->now, &modseq, err);
-}
-
-static void done(
-	struct delivery *d, struct inbox *in, struct pending *p, int result, const struct err *err)
-{
-	p->result = result;
-	*(result < 0 ? &d->counts.failed : &d->counts.messages) += 1;
-	if (result < 0)
-		log_error(d->log, "could not deliver", F_STR("id", p->id),
-			F_INT("account", in->account), F_Z("error", strerrordesc_np(-result)),
-			F_Z("detail", err->text));
-	else
-		log_info(d->log, "delivered", F_STR("id", p->id), F_INT("account", in->account),
-			F_INT("mailbox", p->delivery.out_mailbox),
-			F_INT("uid", p->delivery.out_uid));
-	p->commit->left--;
-	task_wake(p->commit->task);
-}
-
-static int write_items(
-	struct task *t, struct inbox *in, struct account_delivery *items, size_t n, struct err *err)
-{
-	struct batch b = { items, n, task_wall(t) / NSEC_PER_SEC };
-	return account_pool_run(t, in->owner->pool, in->account, deliver_batch, &b, err);
-}
-
-/* Writes the next batch together; if that fails, each by itself, so that one message which cannot
- * be stored does not keep the others out. */
-static void write_batch(struct task *t, struct inbox *in)
-{
-	struct delivery *d = in->owner;
-	struct pending *first = in->first, *p;
-	size_t n = 0;
-	for (p = first; p && n < d->max_batch; p = p->next)
-		n++;
-	in->first = p;
-	in->waiting -= n;
-	if (!p)
-		in->last = &in->first;
-
-	struct account_delivery *items = xcalloc(n, sizeof *items);
-	p = first;
-	for (size_t i = 0; i < n; i++, p = p->next)
-		items[i] = p->delivery;
-	struct err err = { "" };
-	int rc = write_items(t, in, items, n, &err);
-	bool any = rc == 0;
-	d->counts.batches++;
-	d->counts.largest_batch = MAX(d->counts.largest_batch, (uint64_t)n);
-	p = first;
-	for (size_t i = 0; i < n; i++) {
-		struct pending *next = p->next; /* p is gone once its commit knows */
-		int result = rc;
-		if (rc < 0 && n > 1)
-			result = write_items(t, in, &items[i], 1, &err);
-		p->delivery = items[i];
-		any |= result == 0;
-		done(d, in, p, result, &err);
-		p = next;
-	}
-	free(items);
-	if (any)
-		account_changed(d, in->account);
-}
-
-/* Until n messages wait, but not for long. */
-static void gather(struct task *t, struct inbox *in, size_t n)
-{
-	in->expected = n;
-	in->complete.set = in->waiting >= n;
-	(void)!event_wait(t, &in->complete, task_deadline(t, GATHER));
-	in->expected = SIZE_MAX;
-}
-
-static void write_inbox(struct task *t, void *arg)
-{
-	struct inbox *in = arg;
-	while (in->first) {
-		(void)!task_yield(t); /* what has reached the socket by now comes along */
-		size_t n = MIN(in->waiting, in->owner->max_batch);
-		write_batch(t, in);
-		if (n > 1)
-			gather(t, in, n);
-	}
-	map_remove(&in->owner->inboxes, MAP_KEY(in->account));
-	free(in);
-}
-
-/* Puts the message into the account's inbox, and starts its writer if none is at work. */
-static int enqueue(struct delivery *d, uint64_t account, struct pending *p)
-{
-	struct inbox *in = map_get(&d->inboxes, MAP_KEY(account));
-	if (!in) {
-		in = xcalloc(1, sizeof *in);
-		*in = (struct inbox){ .owner = d, .account = account, .expected = SIZE_MAX };
-		in->last = &in->first;
-		int rc = task_start(d->loop, write_inbox, in, NULL);
-		if (rc < 0) {
-			free(in);
-			return rc;
-		}
-		map_put(&d->inboxes, MAP_KEY(account), in);
-	}
-	p->next = NULL;
-	*in->last = p;
-	in->last = &p->next;
-	if (++in->waiting >= in->expected)
-		event_set(&in->complete);
-	return 0;
-}
-
-/* ── The calls ────────────────────────────────────────────────────────────────────────────── */
 
 /* What stands before the message for each kind of account: the trace fields, with its own behind.
  */
@@ -379,17 +121,18 @@ static int commit(struct task *t, void *self, const struct delivery_commit_reque
 		(in->junk.n && in->junk.n != n) || !own_is_right(in))
 		return -EINVAL;
 	const str *heads = heads_of(in, a);
-	struct commit c = { .task = t, .left = n };
 	struct pending *pending = arena_array(a, struct pending, n);
+	size_t left = n;
 	for (size_t i = 0; i < n; i++) {
-		pending[i] = (struct pending){
-			.delivery = delivery_of(in, heads, i), .id = in->id, .commit = &c
-		};
-		pending[i].result = enqueue(d, in->accounts.v[i], &pending[i]);
+		pending[i] = (struct pending){ .delivery = delivery_of(in, heads, i),
+			.id = in->id,
+			.task = t,
+			.left = &left };
+		pending[i].result = inboxes_add(d->inboxes, in->accounts.v[i], &pending[i]);
 		if (pending[i].result < 0)
-			c.left--;
+			left--;
 	}
-	while (c.left) {
+	while (left) {
 		int rc = task_suspend(t, NEVER);
 		ASSERT(rc == 0);
 	}
@@ -451,7 +194,8 @@ static int suspect(struct task *t, void *self, const struct delivery_suspect_req
 static int announce(struct task *t, void *self, const struct delivery_announce_request *in,
 	struct arena *a, struct delivery_announce_reply *out)
 {
-	account_changed(self, in->account);
+	struct delivery *d = self;
+	watchers_tell(d->watchers, in->account);
 	return 0;
 }
 
@@ -482,6 +226,11 @@ struct recorder *delivery_recorder(const struct delivery *d)
 	return d->recorder;
 }
 
+int delivery_watch(struct delivery *d, str name, int fd)
+{
+	return watchers_add(d->watchers, name, fd);
+}
+
 const struct delivery_counts *delivery_counted(const struct delivery *d)
 {
 	return &d->counts;
@@ -490,12 +239,9 @@ const struct delivery_counts *delivery_counted(const struct delivery *d)
 struct delivery *delivery_new(struct loop *l, const struct log *log, str data_dir, size_t max_batch)
 {
 	struct delivery *d = xcalloc(1, sizeof *d);
-	*d = (struct delivery){ .loop = l,
-		.log = log,
-		.pool = account_pool_new(data_dir, KEEP_OPEN),
-		.max_batch = max_batch,
-		.failures = failures_new() };
-	map_init(&d->inboxes);
+	d->watchers = watchers_new(l, log);
+	d->inboxes = inboxes_new(l, log, data_dir, max_batch, d->watchers, &d->counts);
+	d->failures = failures_new();
 	return d;
 }
 
@@ -503,17 +249,8 @@ void delivery_free(struct delivery *d)
 {
 	if (!d)
 		return;
-	ASSERT(d->inboxes.n == 0);
-	while (d->watchers) {
-		struct watcher *w = d->watchers;
-		d->watchers = w->next;
-		ipc_client_free(w->client);
-		map_done(&w->accounts);
-		free(w->name);
-		free(w);
-	}
-	map_done(&d->inboxes);
+	inboxes_free(d->inboxes);
+	watchers_free(d->watchers);
 	failures_free(d->failures);
-	account_pool_free(d->pool);
 	free(d);
 }
