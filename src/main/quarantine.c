@@ -1,23 +1,14 @@
 /*
  * quarantine.c: postern quarantine: messages that were kept aside, to be looked at, delivered after
  * all, or forgotten. It works on the files, whether the server runs or not.
- *
- * A message is released in this order: delivered to each account, then removed. A crash in between
- * leaves it there, and the next attempt leaves out the accounts that have it: its Received field,
- * with its id, is in no other message. A server that runs is told which accounts have news.
  */
-#include "store/quarantine.h"
+#include "main/quarantine_internal.h"
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "directory/directory.h"
 #include "mail/word.h"
-#include "main/cli.h"
 #include "main/main.h"
-#include "main/server.h"
-#include "main/tool.h"
 #include "main/why_text.h"
-#include "store/records.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,25 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	OUT_MAX = 64 * 1024 * 1024,
-	SHOWN_RECIPIENTS = 50,
-	TARGETS_MAX = DIRECTORY_DESTINATIONS_MAX,
-	COPY_STEP = 256 * 1024,
-};
+enum { OUT_MAX = 64 * 1024 * 1024, COPY_STEP = 256 * 1024 };
 
-struct job {
-	struct tool tool;
-	struct quarantine *store;    /* owned */
-	struct directory *directory; /* owned; NULL until needed */
-	struct cli_values to;
-	bool whole; /* show: the message itself */
-	struct buf out;
-	size_t listed;
-};
-
-/* Where there is none yet, j->store stays NULL. EXIT_FAILED with a message. */
-static int open_store(struct job *j, unsigned flags)
+int quarantine_tool_open(struct quarantine_tool *j, unsigned flags)
 {
 	struct err err;
 	umask(0007); /* a file that is made is for the group that owns the mail, too */
@@ -53,6 +28,28 @@ static int open_store(struct job *j, unsigned flags)
 				 "it; you are neither",
 			j->tool.config->data_dir.p);
 	return rc < 0 && rc != -ENOENT ? cli_err(&err) : EXIT_DONE;
+}
+
+str quarantine_tool_id(struct quarantine_tool *j, const char *word)
+{
+	char *id = arena_str_z(&j->tool.arena, str_from_z(word));
+	for (char *p = id; *p; p++)
+		*p = ascii_upper(*p);
+	return str_from_z(id);
+}
+
+int quarantine_tool_none(const char *word)
+{
+	cli_error(
+		"there is no message %s in the quarantine (any more); see: postern quarantine list",
+		word);
+	return EXIT_NO;
+}
+
+int quarantine_tool_find(
+	struct quarantine_tool *j, str id, struct quarantine_item *out, struct err *err)
+{
+	return j->store ? quarantine_find(j->store, id, &j->tool.arena, out, err) : -ENOENT;
 }
 
 /* ── What is shown ────────────────────────────────────────────────────────────────────────── */
@@ -80,7 +77,7 @@ static void put_subject(str envelope, struct buf *out)
 	why_text(out, buf_str(&text), 200);
 }
 
-static void put_json(struct job *j, const struct quarantine_item *item, bool whole)
+static void put_json(struct quarantine_tool *j, const struct quarantine_item *item, bool whole)
 {
 	struct buf subject CLEANUP(buf_done) = BUF_INIT(4096);
 	struct json out = JSON_INIT(&j->out);
@@ -109,7 +106,7 @@ static void put_json(struct job *j, const struct quarantine_item *item, bool who
 	buf_add_char(&j->out, '\n');
 }
 
-static void put_row(struct job *j, const struct quarantine_item *item)
+static void put_row(struct quarantine_tool *j, const struct quarantine_item *item)
 {
 	char date[TOOL_DATE_SIZE];
 	tool_date(item->time, date);
@@ -128,7 +125,7 @@ static void put_row(struct job *j, const struct quarantine_item *item)
 
 static bool list_item(void *arg, const struct quarantine_item *item)
 {
-	struct job *j = arg;
+	struct quarantine_tool *j = arg;
 	if (j->tool.json)
 		put_json(j, item, false);
 	else
@@ -139,16 +136,16 @@ static bool list_item(void *arg, const struct quarantine_item *item)
 
 static int list(void *context, int argc, char **argv)
 {
-	struct job *j = context;
+	struct quarantine_tool *j = context;
 	struct err err;
-	int status = open_store(j, QUARANTINE_READ_ONLY);
+	int status = quarantine_tool_open(j, QUARANTINE_READ_ONLY);
 	if (status != EXIT_DONE || !j->store)
 		return status;
 	int rc = quarantine_list(j->store, list_item, j, &err);
 	return rc < 0 ? cli_err(&err) : cli_print(&j->out);
 }
 
-static void put_story(struct job *j, const struct quarantine_item *item)
+static void put_story(struct quarantine_tool *j, const struct quarantine_item *item)
 {
 	struct buf *out = &j->out;
 	char since[TOOL_DATE_SIZE], until[TOOL_DATE_SIZE];
@@ -162,12 +159,14 @@ static void put_story(struct job *j, const struct quarantine_item *item)
 	buf_add(out, STR(", by "));
 	why_text(out, item->client, 100);
 	buf_add(out, STR("\n  to          "));
-	for (size_t i = 0; i < MIN(item->recipient_count, (size_t)SHOWN_RECIPIENTS); i++) {
+	for (size_t i = 0; i < MIN(item->recipient_count, (size_t)QUARANTINE_TOOL_RECIPIENTS);
+		i++) {
 		buf_add(out, i ? STR(", ") : STR_EMPTY);
 		why_text(out, item->recipients[i], 400);
 	}
-	if (item->recipient_count > SHOWN_RECIPIENTS)
-		buf_printf(out, ", and %zu more", item->recipient_count - SHOWN_RECIPIENTS);
+	if (item->recipient_count > QUARANTINE_TOOL_RECIPIENTS)
+		buf_printf(
+			out, ", and %zu more", item->recipient_count - QUARANTINE_TOOL_RECIPIENTS);
 	buf_add(out, item->copy ? STR(" (they have it: this is a copy)") : STR_EMPTY);
 	buf_add(out, STR("\n  subject     "));
 	put_subject(item->summary.envelope, out);
@@ -175,7 +174,8 @@ static void put_story(struct job *j, const struct quarantine_item *item)
 }
 
 /* To standard output: trace and message. */
-static int print_message(struct job *j, const struct quarantine_item *item, struct err *err)
+static int print_message(
+	struct quarantine_tool *j, const struct quarantine_item *item, struct err *err)
 {
 	int fd CLEANUP(close_fd) = memfd_create("message", MFD_CLOEXEC);
 	char *piece CLEANUP(free_pointer) = xmalloc(COPY_STEP);
@@ -193,39 +193,16 @@ static int print_message(struct job *j, const struct quarantine_item *item, stru
 	return 0;
 }
 
-/* Ids are written in upper case. */
-static str id_of(struct job *j, const char *word)
-{
-	char *id = arena_str_z(&j->tool.arena, str_from_z(word));
-	for (char *p = id; *p; p++)
-		*p = ascii_upper(*p);
-	return str_from_z(id);
-}
-
-/* EXIT_NO: it is not there, and that was said. */
-static int no_such(const char *word)
-{
-	cli_error(
-		"there is no message %s in the quarantine (any more); see: postern quarantine list",
-		word);
-	return EXIT_NO;
-}
-
-static int find(struct job *j, str id, struct quarantine_item *out, struct err *err)
-{
-	return j->store ? quarantine_find(j->store, id, &j->tool.arena, out, err) : -ENOENT;
-}
-
 static int show(void *context, int argc, char **argv)
 {
-	struct job *j = context;
+	struct quarantine_tool *j = context;
 	struct quarantine_item item;
 	struct err err;
-	if (open_store(j, QUARANTINE_READ_ONLY) != EXIT_DONE)
+	if (quarantine_tool_open(j, QUARANTINE_READ_ONLY) != EXIT_DONE)
 		return EXIT_FAILED;
-	int rc = find(j, id_of(j, argv[0]), &item, &err);
+	int rc = quarantine_tool_find(j, quarantine_tool_id(j, argv[0]), &item, &err);
 	if (rc == -ENOENT)
-		return no_such(argv[0]);
+		return quarantine_tool_none(argv[0]);
 	if (rc == 0 && j->whole) {
 		rc = print_message(j, &item, &err);
 		return rc < 0 ? cli_err(&err) : EXIT_DONE;
@@ -239,253 +216,18 @@ static int show(void *context, int argc, char **argv)
 	return cli_print(&j->out);
 }
 
-/* ── Letting go ───────────────────────────────────────────────────────────────────────────── */
-
-/* Where a message goes. */
-struct targets {
-	uint64_t accounts[TARGETS_MAX];
-	str details[TARGETS_MAX];
-	size_t n;
-};
-
-static void add_target(struct targets *t, uint64_t account, str detail)
-{
-	for (size_t i = 0; i < t->n; i++)
-		if (t->accounts[i] == account && str_equal(t->details[i], detail))
-			return;
-	if (t->n == TARGETS_MAX)
-		return;
-	t->accounts[t->n] = account;
-	t->details[t->n++] = detail;
-}
-
-/* EXIT_FAILED with a message. */
-static int resolve(struct job *j, const char *word, struct targets *out)
-{
-	struct tool *t = &j->tool;
-	struct directory_route route;
-	struct err err;
-	str address;
-	if (!tool_address(t, word, &address))
-		return EXIT_FAILED;
-	int rc = j->directory ? 0
-			      : directory_open(t->config->data_dir.p,
-					t->config->directory.detail_separator, &j->directory, &err);
-	if (rc == 0)
-		rc = directory_resolve(j->directory, address, &t->arena, &route, &err);
-	if (rc < 0)
-		return cli_err(&err);
-	if (route.answer != DIRECTORY_DELIVER)
-		return cli_error("%s is nobody's address here", word);
-	for (size_t i = 0; i < route.n; i++)
-		add_target(out, route.to[i].account, route.to[i].detail);
-	return EXIT_DONE;
-}
-
-struct releasing {
-	struct job *job;
-	struct targets *targets; /* where --to was given; else none */
-	struct buf deliveries;   /* JSON, for the record */
-	uint64_t *changed;       /* the accounts that it was delivered to */
-	size_t delivered, had;
-};
-
-static int deliver_to(
-	struct account *a, struct account_delivery *d, struct releasing *r, struct err *err)
-{
-	bool there = false;
-	uint64_t modseq;
-	int rc = account_has_message(
-		a, d->prefix.n + d->body_size, d->summary.envelope, d->prefix, &there, err);
-	if (rc < 0 || there) {
-		r->had += there;
-		return rc;
-	}
-	rc = account_deliver(a, d, 1, r->job->tool.now, &modseq, err);
-	if (rc < 0)
-		return rc;
-	buf_printf(&r->deliveries, "%s{\"account\":%llu,\"mailbox\":%llu,\"uid\":%u,\"result\":0}",
-		r->delivered ? "," : "", (unsigned long long)account_id(a),
-		(unsigned long long)d->out_mailbox, d->out_uid);
-	r->changed[r->delivered++] = account_id(a);
-	return 0;
-}
-
-/* An account that is not in the directory any more has no owner to read it. */
-static int open_target(struct job *j, uint64_t id, struct account **out, struct err *err)
-{
-	struct directory_account unused;
-	int rc = directory_account_get(j->tool.store, id, &j->tool.arena, &unused, err);
-	if (rc == -ENOENT)
-		return err_set(err, ENXIO,
-			"account %llu is not there any more; deliver to somebody else with --to",
-			(unsigned long long)id);
-	return rc < 0 ? rc
-		      : account_open(j->tool.config->data_dir.p, id, ACCOUNT_CREATE, j->tool.now,
-				out, err);
-}
-
-static int deliver_all(
-	struct releasing *r, const struct quarantine_item *item, int fd, struct err *err)
-{
-	const struct targets *t = r->targets;
-	size_t n = t->n ? t->n : item->account_count;
-	int rc = 0;
-	r->changed = arena_array(&r->job->tool.arena, uint64_t, n);
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		struct account *a;
-		struct account_delivery d = { .name = t->n ? t->details[i] : item->details[i],
-			.or_inbox = true,
-			.internaldate = item->received,
-			.prefix = item->trace,
-			.fd = fd,
-			.body_size = item->size,
-			.summary = item->summary };
-		rc = open_target(r->job, t->n ? t->accounts[i] : item->accounts[i], &a, err);
-		if (rc < 0)
-			break;
-		rc = deliver_to(a, &d, r, err);
-		account_close(a);
-	}
-	return rc;
-}
-
-static int release_item(
-	struct quarantine *q, const struct quarantine_item *item, void *arg, struct err *err)
-{
-	struct releasing *r = arg;
-	if (item->copy && r->targets->n == 0)
-		return err_set(err, EINVAL,
-			"the recipients of %.*s have it already: this is a copy. Deliver it to "
-			"somebody with --to, or forget it: postern quarantine remove %.*s",
-			STR_ARG(item->id), STR_ARG(item->id));
-	int fd CLEANUP(close_fd) = memfd_create("message", MFD_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, errno, "the message cannot be copied");
-	int rc = quarantine_write_body(q, item->id, fd, err);
-	return rc < 0 ? rc : deliver_all(r, item, fd, err);
-}
-
-/* What was done with it, for postern why. Without records it is done all the same. */
-static void keep_record(struct job *j, const struct quarantine_item *item, const char *action,
-	const char *why, str deliveries)
-{
-	struct buf text CLEANUP(buf_done) = BUF_INIT(RECORD_MAX);
-	struct json out = JSON_INIT(&text);
-	struct records *records;
-	struct err err;
-	if (records_open(j->tool.config->data_dir.p, 0, &records, &err) < 0)
-		return;
-	json_object(&out, NULL);
-	json_str(&out, "id", item->id);
-	json_i64(&out, "time", j->tool.now);
-	json_str(&out, "door", STR("quarantine"));
-	json_str(&out, "sender", item->sender);
-	json_array(&out, "recipients");
-	for (size_t i = 0; i < MIN(item->recipient_count, (size_t)SHOWN_RECIPIENTS); i++)
-		json_str(&out, NULL, item->recipients[i]);
-	json_end(&out);
-	json_i64(&out, "size", (int64_t)item->size);
-	json_str(&out, "action", str_from_z(action));
-	json_str(&out, "why", str_from_z(why));
-	json_end(&out);
-	struct record record = {
-		.time = j->tool.now, .json = buf_str(&text), .deliveries = deliveries
-	};
-	if (json_done(&out))
-		(void)!records_write(records, &record, 1, j->tool.now * 1000000, &err);
-	records_close(records);
-}
-
-static int tell(struct task *t, const struct control_calls *calls, void *arg)
-{
-	const struct releasing *r = arg;
-	struct arena *a = &r->job->tool.arena;
-	struct control_changed_reply reply;
-	int rc = 0;
-	for (size_t i = 0; i < r->delivered && rc == 0; i += CONTROL_CHANGED_MAX) {
-		size_t n = MIN(r->delivered - i, (size_t)CONTROL_CHANGED_MAX);
-		struct control_changed_request in = { .accounts = { r->changed + i, n } };
-		rc = control_changed(t, calls, &in, a, &reply);
-	}
-	return rc;
-}
-
-/* For clients who wait for mail. Where no server runs there are none; with one that does not answer
- * they hear of it with the next change. */
-static void tell_server(struct releasing *r)
-{
-	struct err err;
-	if (r->delivered)
-		(void)!server_call(r->job->tool.config, tell, r, &err);
-}
-
-static int release(void *context, int argc, char **argv)
-{
-	struct job *j = context;
-	struct targets *targets CLEANUP(free_pointer) = xcalloc(1, sizeof *targets);
-	struct releasing r = { .job = j, .targets = targets, .deliveries = BUF_INIT(RECORD_MAX) };
-	struct quarantine_item item;
-	struct err err;
-	if (open_store(j, 0) != EXIT_DONE)
-		return EXIT_FAILED;
-	for (size_t i = 0; i < j->to.n; i++)
-		if (resolve(j, j->to.v[i], targets) != EXIT_DONE)
-			return EXIT_FAILED;
-	str id = id_of(j, argv[0]);
-	int rc = find(j, id, &item, &err);
-	buf_add_char(&r.deliveries, '[');
-	if (rc == 0)
-		rc = quarantine_release(j->store, id, &j->tool.arena, release_item, &r, &err);
-	buf_add_char(&r.deliveries, ']');
-	tell_server(&r);
-	if (rc == 0) {
-		keep_record(j, &item, "release", "released from the quarantine",
-			buf_str(&r.deliveries));
-		printf("%.*s released to %zu account%s%s\n", STR_ARG(id), r.delivered + r.had,
-			r.delivered + r.had == 1 ? "" : "s", r.had ? " (some had it already)" : "");
-	}
-	buf_done(&r.deliveries);
-	if (rc == -ENOENT)
-		return no_such(argv[0]);
-	return rc < 0 ? cli_err(&err) : EXIT_DONE;
-}
-
-static int remove_items(void *context, int argc, char **argv)
-{
-	struct job *j = context;
-	int status = open_store(j, 0);
-	for (int i = 0; status != EXIT_FAILED && i < argc; i++) {
-		struct quarantine_item item;
-		struct err err;
-		str id = id_of(j, argv[i]);
-		int rc = find(j, id, &item, &err);
-		if (rc == 0)
-			rc = quarantine_remove(j->store, id, &err);
-		if (rc < 0 && rc != -ENOENT)
-			return cli_err(&err);
-		if (rc < 0) {
-			status = no_such(argv[i]);
-			continue;
-		}
-		keep_record(j, &item, "remove", "removed from the quarantine", STR_EMPTY);
-		printf("%.*s removed\n", STR_ARG(id));
-	}
-	return status;
-}
-
 /* ── The verb ─────────────────────────────────────────────────────────────────────────────── */
 
 static const struct cli_action actions[] = {
 	{ "list", 0, 0, list },
 	{ "show", 1, 1, show },
-	{ "release", 1, 1, release },
-	{ "remove", 1, -1, remove_items },
+	{ "release", 1, 1, quarantine_tool_release },
+	{ "remove", 1, -1, quarantine_tool_remove },
 };
 
 int main_quarantine(int argc, char **argv)
 {
-	struct job j = { .out = BUF_INIT(OUT_MAX) };
+	struct quarantine_tool j = { .out = BUF_INIT(OUT_MAX) };
 	const struct cli_option options[] = {
 		CLI_CONFIG_OPTION(j.tool.config_path),
 		CLI_JSON_OPTION(j.tool.json),
