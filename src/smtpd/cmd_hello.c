@@ -58,7 +58,8 @@ struct smtp_reply smtpd_starttls(struct smtpd_session *s, const struct smtp_comm
 	/* Throws away what came in plain behind the command. */
 	int rc = stream_start_tls(s->task, s->stream, s->world->tls, deadline);
 	if (rc < 0) {
-		log_info(&s->log, "TLS handshake failed", F_Z("error", strerrordesc_np(-rc)));
+		log_info(&s->log, "TLS handshake failed",
+			F_Z("error", stream_tls_failure(s->stream, rc)));
 		s->over = true;
 	}
 	s->world->counts->tls += rc == 0;
