@@ -408,14 +408,20 @@ static struct smtp_reply judge_and_store(struct smtpd_session *s, struct arena *
 	return verdict.code ? smtpd_refuse_judged(s, &verdict) : store(s, &verdict, a);
 }
 
+/* Counts and records the refusal of the message; with its id. */
+static struct smtp_reply refuse(struct smtpd_session *s, const struct smtp_reply *reply)
+{
+	smtpd_count_message(s, reply->code);
+	smtpd_record_refused(s, reply);
+	return smtpd_with_id(s, reply);
+}
+
 /* The whole message stands in the spool. */
 static struct smtp_reply finish_message(struct smtpd_session *s)
 {
 	struct smtp_reply reply = refusal(s);
 	if (reply.code) {
-		smtpd_count_message(s, reply.code);
-		smtpd_record_refused(s, &reply);
-		reply = smtpd_with_id(s, &reply);
+		reply = refuse(s, &reply);
 		reply = refuse_for_all(s, &reply);
 	} else {
 		struct arena arena CLEANUP(arena_done) =
@@ -543,6 +549,18 @@ static struct smtp_reply chunk_refusal(struct smtpd_session *s)
 	return early;
 }
 
+/* The reply to a chunk before the last, which is one in LMTP too. The client need not send the rest
+ * of what is too large already. */
+static struct smtp_reply chunk_taken(struct smtpd_session *s, uint64_t size)
+{
+	if (!incoming_too_large(&s->transaction.incoming))
+		return smtpd_say(s, 250, 2, 0, 0, "%llu bytes taken", (unsigned long long)size);
+	struct smtp_reply no = refusal(s);
+	no = refuse(s, &no);
+	smtpd_reset(s);
+	return no;
+}
+
 struct smtp_reply smtpd_bdat(struct smtpd_session *s, const struct smtp_command *command)
 {
 	struct smtpd_transaction *x = &s->transaction;
@@ -560,7 +578,7 @@ struct smtp_reply smtpd_bdat(struct smtpd_session *s, const struct smtp_command 
 	}
 	x->chunking = true;
 	if (!command->bdat.last)
-		return smtpd_say(s, 250, 2, 0, 0, "%llu bytes taken", (unsigned long long)size);
+		return chunk_taken(s, size);
 	incoming_finish_chunks(&x->incoming);
 	return finish_message(s);
 }
