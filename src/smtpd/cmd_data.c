@@ -336,8 +336,10 @@ static struct smtp_reply conclude(struct smtpd_session *s, int rc, const struct 
 	struct smtpd_transaction *x = &s->transaction;
 	bool taken = rc == 0 && worst_result(results) == 0;
 	smtpd_count_message(s, taken ? 250 : 451);
-	if (taken)
+	if (taken) {
 		log_accepted(s);
+		s->errors = 0; /* a client of use may have mail for some who are gone */
+	}
 	struct smtp_reply reply = { 0 }, no = { 0 }, yes = accepted(s);
 	if (s->protocol == SMTPD_SMTP) {
 		rc = rc < 0 ? rc : worst_result(results);

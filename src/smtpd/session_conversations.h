@@ -212,6 +212,16 @@ static const struct conversation conversations[] = {
 				     "connection\r\n" },
 			{ "NOOP\r\n", "" } },
 		"", three_errors },
+	{ "errors before a message that is taken", SMTPD_SMTP,
+		{ { "", GREETING }, { "HELO client.test\r\n", NULL }, { "FOO\r\n", NULL },
+			{ "MAIL FROM:<a@away.test>\r\n", SENDER },
+			{ "RCPT TO:<nobody@here.test>\r\n", NULL },
+			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT }, { "DATA\r\n", GO },
+			{ "x\r\n.\r\n", ACCEPTED }, { "FOO\r\n", NULL }, { "FOO\r\n", NULL },
+			{ "FOO\r\n", "500 5.5.1 that is not a command known here\r\n"
+				     "421 4.7.0 mx.here.test: too many errors, closing the "
+				     "connection\r\n" } },
+		"1\nx\r\n", three_errors },
 	{ "sizes", SMTPD_SMTP,
 		{ { "", GREETING }, { "EHLO client.test\r\n", NULL },
 			{ "MAIL FROM:<a@away.test> SIZE=9\r\n",
