@@ -19,6 +19,12 @@
 #define OK "250 2.0.0 Ok\r\n"
 #define NOT_NOW "451 4.3.0 Cannot store this message now, try again later (ID)\r\n"
 
+#define HELP_FOR_ALL                                                                               \
+	"214-2.0.0 MAIL FROM:<sender> [parameters]\r\n"                                            \
+	"214-2.0.0 RCPT TO:<recipient> [parameters]\r\n214-2.0.0 DATA\r\n"                         \
+	"214-2.0.0 BDAT size [LAST]\r\n214-2.0.0 RSET\r\n214-2.0.0 NOOP [text]\r\n"                \
+	"214-2.0.0 VRFY user\r\n214-2.0.0 HELP [command]\r\n"
+
 struct step {
 	const char *say, *told;
 };
@@ -181,18 +187,9 @@ static const struct conversation conversations[] = {
 						     "mailboxes\r\n" },
 			{ "STARTTLS\r\n", "454 4.7.0 TLS is not available\r\n" },
 			{ "XCLIENT ADDR=192.0.2.9\r\n", "550 5.7.0 XCLIENT is not for you\r\n" },
-			{ "HELP\r\n",
-				"214-2.0.0 Postern " POSTERN_VERSION
-				". Commands:\r\n214-2.0.0 EHLO domain\r\n214-2.0.0 HELO "
-				"domain\r\n214-2.0.0 LHLO domain\r\n214-2.0.0 MAIL FROM:<sender> "
-				"[parameters]\r\n214-2.0.0 RCPT TO:<recipient> "
-				"[parameters]\r\n214-2.0.0 DATA\r\n214-2.0.0 BDAT size "
-				"[LAST]\r\n214-2.0.0 RSET\r\n214-2.0.0 NOOP [text]\r\n214-2.0.0 "
-				"VRFY "
-				"user\r\n214-2.0.0 EXPN list\r\n214-2.0.0 HELP "
-				"[command]\r\n214-2.0.0 "
-				"QUIT\r\n214-2.0.0 STARTTLS\r\n214-2.0.0 AUTH mechanism "
-				"[initial-response]\r\n214 2.0.0 XCLIENT attribute=value ...\r\n" },
+			{ "HELP\r\n", "214-2.0.0 Postern " POSTERN_VERSION
+				      ". Commands:\r\n214-2.0.0 EHLO domain\r\n214-2.0.0 HELO "
+				      "domain\r\n" HELP_FOR_ALL "214 2.0.0 QUIT\r\n" },
 			{ "QUIT\r\n", BYE }, { "NOOP\r\n", "" } },
 		"", NULL },
 	{ "the limit on recipients", SMTPD_SMTP,
@@ -400,7 +397,19 @@ static const struct conversation conversations[] = {
 			{ "EHLO client.test\r\n", EHLO }, { "QUIT\r\n", BYE } },
 		"", behind_proxy },
 	{ "no PROXY header where there should be one", SMTPD_SMTP,
-		{ { "EHLO client.test\r\n", "" }, { "QUIT\r\n", "" } }, "", behind_proxy },
+		{ { "EHLO client.test\r\n",
+			  "421 4.7.0 mx.here.test: expected a PROXY header first: no PROXY "
+			  "header\r\n" },
+			{ "QUIT\r\n", "" } },
+		"", behind_proxy },
+	{ "help over LMTP, for who may use XCLIENT", SMTPD_LMTP,
+		{ { "", NULL },
+			{ "HELP\r\n",
+				"214-2.0.0 Postern " POSTERN_VERSION
+				". Commands:\r\n214-2.0.0 LHLO domain\r\n" HELP_FOR_ALL
+				"214-2.0.0 QUIT\r\n214 2.0.0 XCLIENT attribute=value ...\r\n" },
+			{ "QUIT\r\n", BYE } },
+		"", with_xclient },
 	{ "XCLIENT", SMTPD_SMTP,
 		{ { "", GREETING },
 			{ "XCLIENT NAME=new.test ADDR=198.51.100.7 HELO=other.test PROTO=ESMTP\r\n",
