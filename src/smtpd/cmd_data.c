@@ -238,8 +238,8 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 		.body = summary.body,
 		.bodystructure = summary.bodystructure,
 		.date = summary.date_valid ? summary.date.seconds : now,
-		/* One that no filter has judged has no record of it. */
-		.judged = verdict && verdict->record.n,
+		/* Also where the one finding is that no filter could. */
+		.judged = verdict,
 		.findings = verdict ? verdict->names : (struct ipc_strs){ 0 },
 	};
 	if (x->doubt.count && verdict && verdict->record.n)
