@@ -57,8 +57,11 @@ static int unknown_verb(const char *name)
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (verbs[i].help)
 			buf_printf(&names, "%s%s", names.n ? ", " : "", verbs[i].name);
-	cli_error("\"%s\" is nothing that postern does; it knows: %.*s", name,
-		STR_ARG(buf_str(&names)));
+	if (name[0] == '-')
+		cli_error("%s: the verb comes first, as in: postern check -c FILE", name);
+	else
+		cli_error("\"%s\" is nothing that postern does; it knows: %.*s", name,
+			STR_ARG(buf_str(&names)));
 	buf_done(&names);
 	return EXIT_FAILED;
 }

@@ -223,9 +223,11 @@ static void test_accounts(void **state)
 	EXPECT(f, 2, "is there already", account, "add", "postmaster@example.org");
 	EXPECT(f, 2, "is not a domain of this server", account, "add", "bob@elsewhere.example");
 	EXPECT(f, 2, "is not an address", account, "add", "bob");
-	EXPECT(f, 2, "too few words", account, "add");
+	EXPECT(f, 2, "account add: too few words; usage: postern account add ADDRESS\n", account,
+		"add");
+	EXPECT(f, 2, "usage: postern account disable|enable ADDRESS\n", account, "enable");
 	EXPECT(f, 2, "write one of add, list", account, "ad", "x");
-	EXPECT(f, 2, "something is missing", account, "--json");
+	EXPECT(f, 2, "account: write one of add, list", account, "--json");
 	EXPECT(f, 0, "\"address\":\"Bob@example.org\",\"id\":2,", account, "list", "--json");
 	EXPECT(f, 0, "may not log in", account, "disable", "bob@example.org");
 	assert_false(password_fits(f, "bob@example.org", "secret word"));
