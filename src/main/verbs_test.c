@@ -391,6 +391,19 @@ static void test_check(void **state)
 	EXPECT(f, 0, "does not name other.example.org", check, "--");
 	EXPECT(f, 0, "no mail can come in", check, "--");
 	EXPECT(f, 0, "can be read on their way", check, "--");
+	write_config(f,
+		"\xef\xbb\xbfhostname = \"mail.example.org\"; data_dir = \"data\";\n"
+		"tls: { certificate = \"tls/cert.pem\"; key = \"tls/key.pem\"; };\n"
+		"smtp: { listen = [ ]; xclient_from = [ \"0.0.0.0/0\", \"10.0.0.0/8\" ]; };\n"
+		"resolver: { trust_anchor = \"postern.conf\"; };\n");
+	EXPECT(f, 0, "smtp.xclient_from: a large part of the Internet may say", check, "--");
+	assert_null(strstr(f->out, "resolver."));
+	write_config(f, "hostname = \"mail.example.org\"; data_dir = \"data\";\n"
+			"tls: { certificate = \"tls/cert.pem\"; key = \"tls/key.pem\"; };\n"
+			"smtp: { listen = [ ]; proxy_from = [ \"10.0.0.0/8\", \"fd00::/16\" ]; };\n"
+			"resolver: { trust_anchor = \"tls/cert.pem\"; };\n");
+	EXPECT(f, 1, "cert.pem:1: no DNSKEY or DS record", check, "--");
+	assert_null(strstr(f->out, "a large part of the Internet"));
 	write_config(f, "hostname = \"mail.example.org\"; data_dir = \"data\";\n");
 	EXPECT(f, 1, "tls/fullchain.pem", check, "--");
 	write_config(f, "hostname = \"mail.example.org\"; data_dir = \"nowhere\";\n");
