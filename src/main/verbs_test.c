@@ -414,6 +414,22 @@ static void test_check(void **state)
 	EXPECT(f, 1, "cannot be read: No such file", check, "--");
 }
 
+/* A slip in a target is told; that it is to come soon is allowed. */
+static void targets_that_are_not_there(void **state)
+{
+	struct fixture *f = *state;
+	const char *told = "warning: nobody@example.org leads to no account yet";
+	EXPECT(f, 0, told, alias, "add", "sales@example.org", "alice@example.org",
+		"nobody@example.org");
+	EXPECT(f, 0, told, domain, "catch-all", "example.org", "nobody@example.org");
+	EXPECT(f, 0, told, alias, "add", "@example.org", "nobody@example.org");
+	EXPECT(f, 0, "added", alias, "add", "info@example.org", "sales@example.org");
+	assert_null(strstr(f->out, "warning"));
+	EXPECT(f, 0, "alice@example.org takes", domain, "catch-all", "example.org",
+		"alice@example.org");
+	assert_null(strstr(f->out, "warning"));
+}
+
 static void test_verify(void **state)
 {
 	struct fixture *f = *state;
@@ -502,6 +518,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lists_from_files, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_thresholds, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_check, setup_made, teardown),
+		cmocka_unit_test_setup_teardown(targets_that_are_not_there, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_verify, setup_made, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
