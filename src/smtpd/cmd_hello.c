@@ -130,8 +130,8 @@ struct smtp_reply smtpd_xclient(struct smtpd_session *s, const struct smtp_comma
 		return smtpd_say(
 			s, 421, 4, 7, 0, "Too many connections from this client, try later");
 	}
-	return smtpd_say(
-		s, 220, 0, 0, 0, "%.*s ESMTP Postern", STR_ARG(s->world->config->hostname));
+	return smtpd_say(s, 220, 0, 0, 0, "%.*s %s Postern", STR_ARG(s->world->config->hostname),
+		s->protocol == SMTPD_LMTP ? "LMTP" : "ESMTP");
 }
 
 /* ── PROXY ────────────────────────────────────────────────────────────────────────────────── */
