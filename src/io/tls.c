@@ -16,12 +16,9 @@ struct tls_context {
 /* Says what OpenSSL said last, and empties its queue. */
 static int openssl_error(struct err *err, const char *doing)
 {
-	char text[200] = "unknown error";
-	unsigned long code = ERR_peek_last_error();
-	if (code)
-		ERR_error_string_n(code, text, sizeof text);
+	const char *why = ERR_reason_error_string(ERR_peek_last_error());
 	ERR_clear_error();
-	return err_set(err, EINVAL, "%s: %s", doing, text);
+	return err_set(err, EINVAL, "%s: %s", doing, why ? why : "unknown error");
 }
 
 static int load_chain(SSL_CTX *ctx, str pem, struct err *err)
@@ -43,12 +40,22 @@ static int load_chain(SSL_CTX *ctx, str pem, struct err *err)
 	return rc;
 }
 
+/* Nobody is asked: OpenSSL would, at the terminal that the server was started from. */
+static int no_password(char *p, int size, int writing, void *encrypted)
+{
+	*(bool *)encrypted = true;
+	return -1;
+}
+
 static int load_key(SSL_CTX *ctx, str pem, struct err *err)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)MIN(pem.n, (size_t)1024 * 1024));
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	bool encrypted = false;
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, &encrypted);
 	int rc = 0;
-	if (!key || SSL_CTX_use_PrivateKey(ctx, key) != 1)
+	if (encrypted)
+		rc = openssl_error(err, "the private key in the key file is encrypted");
+	else if (!key || SSL_CTX_use_PrivateKey(ctx, key) != 1)
 		rc = openssl_error(err, "no usable private key in the key file");
 	else if (SSL_CTX_check_private_key(ctx) != 1)
 		rc = openssl_error(err, "the private key does not belong to the certificate");

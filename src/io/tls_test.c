@@ -238,8 +238,25 @@ static void failed_handshakes_carry_nothing(void **state)
 	}
 }
 
+/* The same key, encrypted. */
+static struct buf encrypted_key(void)
+{
+	BIO *in = BIO_new_mem_buf(certificate.key.p, (int)certificate.key.n);
+	BIO *out = BIO_new(BIO_s_mem());
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
+	assert_int_equal(PEM_write_bio_PrivateKey(out, key, EVP_aes_256_cbc(),
+				 (const unsigned char *)"secret", 6, NULL, NULL),
+		1);
+	struct buf pem;
+	testing_take_pem(out, &pem);
+	EVP_PKEY_free(key);
+	BIO_free(in);
+	return pem;
+}
+
 static void what_is_no_certificate_is_refused(void **state)
 {
+	struct buf encrypted CLEANUP(buf_done) = encrypted_key();
 	struct testing_certificate other = testing_certificate_new(0);
 	struct tls_context *context;
 	struct err err;
@@ -253,6 +270,7 @@ static void what_is_no_certificate_is_refused(void **state)
 		{ str_first(good, good.n / 2), key, "no certificate in the certificate file" },
 		{ good, STR_EMPTY, "no usable private key in the key file" },
 		{ good, good, "no usable private key in the key file" },
+		{ good, buf_str(&encrypted), "the private key in the key file is encrypted" },
 		{ good, buf_str(&other.key), "key" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
