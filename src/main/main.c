@@ -103,5 +103,8 @@ int main(int argc, char **argv)
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		name = "help";
 	const struct verb *verb = find_verb(name);
-	return verb ? verb->run(argc - 1, argv + 1) : unknown_verb(name);
+	int status = verb ? verb->run(argc - 1, argv + 1) : unknown_verb(name);
+	/* Whoever reads it must not take half of it for all. */
+	bool written = !ferror(stdout) && fflush(stdout) == 0;
+	return written || status == EXIT_FAILED ? status : cli_error("cannot write what was found");
 }
