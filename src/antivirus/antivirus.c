@@ -4,8 +4,10 @@
 #include "antivirus/counts.h"
 #include "antivirus/scan_cache.h"
 #include "antivirus/scanner.h"
+#include "resolver/resolver_dns.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -37,10 +39,21 @@ struct waiter {
 	bool granted;
 };
 
+/* One that waits for what comes of the same message; stands on the stack of its task. */
+struct follower {
+	struct follower *next;
+	struct event ended;
+	bool told; /* the reply is there; or the scan has ended without one */
+	bool over;
+	struct arena *arena;
+	struct antivirus_scan_reply *reply;
+};
+
 struct antivirus {
 	struct loop *loop;
 	const struct log *log;
 	const struct config *config;
+	const struct resolver_calls *resolver;
 	struct server servers[SERVERS_MAX];
 	size_t server_count, turn;
 	struct scan_cache *cache;
@@ -49,10 +62,13 @@ struct antivirus {
 	struct antivirus_counts counts;
 	int64_t busy, waiting;
 	struct waiter *first, **last;
+	struct scan *scans; /* of messages with a digest, from the wait for their turn on */
 };
 
 /* One message. */
 struct scan {
+	struct scan *next;
+	struct follower *followers;
 	struct antivirus *av;
 	const struct antivirus_scan_request *in;
 	int fd;
@@ -104,15 +120,59 @@ static void is_suspect(struct task *t, struct antivirus *av, struct server *s)
 		set_ping(av, s, task_now(t));
 }
 
+/* ── Addresses ────────────────────────────────────────────────────────────────────────────── */
+
+/* 1: *out has an address, of a name the next one of those it has; 0: there is none, and why. */
+static int find_address(struct task *t, struct antivirus *av, const struct server *s,
+	int64_t deadline, struct endpoint *out, struct clamd_answer *answer)
+{
+	static const enum dns_type types[] = { DNS_TYPE_A, DNS_TYPE_AAAA };
+	str name = endpoint_name(&s->endpoint);
+	*out = s->endpoint;
+	if (name.n == 0)
+		return 1;
+	struct arena arena CLEANUP(arena_done) = ARENA_INIT(256 * 1024);
+	struct resolver_asker asker = { .t = t,
+		.calls = av->resolver,
+		.deadline = MIN(deadline, task_deadline(t, CLAMD_CONNECT_TIMEOUT)) };
+	struct dns dns = resolver_dns(&asker);
+	struct dns_answer found = { .status = DNS_TEMPORARY };
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		dns_lookup(&dns, types[i], name, &arena, &found);
+		if (found.status == DNS_FOUND) {
+			*out = endpoint_at(&s->endpoint, &found.records[av->turn % found.n].ip);
+			return 1;
+		}
+	}
+	if (task_cancelled(t))
+		return -ECANCELED;
+	answer->kind = CLAMD_UNREACHABLE;
+	snprintf(answer->text, sizeof answer->text, "no address for its name: %s%s%.*s",
+		dns_status_name(found.status), found.why.n ? ", " : "",
+		STR_ARG(str_first(found.why, 80)));
+	return 0;
+}
+
+/* As clamd_ask(), of this server. */
+static int ask_at(struct task *t, struct antivirus *av, const struct server *s,
+	struct clamd_question *q, struct clamd_answer *out)
+{
+	struct endpoint endpoint;
+	int rc = find_address(t, av, s, q->deadline, &endpoint, out);
+	q->server = &endpoint;
+	return rc > 0 ? clamd_ask(t, q, out) : rc;
+}
+
+/* ── PING ─────────────────────────────────────────────────────────────────────────────────── */
+
 static int ping(struct task *t, struct antivirus *av, struct server *s)
 {
-	struct clamd_question q = { .server = &s->endpoint,
-		.command = CLAMD_PING,
-		.fd = -1,
-		.deadline = task_deadline(t, PING_TIMEOUT) };
+	struct clamd_question q = {
+		.command = CLAMD_PING, .fd = -1, .deadline = task_deadline(t, PING_TIMEOUT)
+	};
 	struct clamd_answer answer;
 	s->ping_at = NEVER;
-	int rc = clamd_ask(t, &q, &answer);
+	int rc = ask_at(t, av, s, &q, &answer);
 	if (rc == 0 && answer.kind == CLAMD_PONG)
 		is_up(av, s);
 	else if (rc == 0)
@@ -190,12 +250,11 @@ static void end_turn(struct antivirus *av)
 
 static int ask(struct task *t, struct scan *s, struct server *server, enum clamd_command command)
 {
-	struct clamd_question q = { .server = &server->endpoint,
-		.command = command,
+	struct clamd_question q = { .command = command,
 		.fd = s->fd,
 		.size = s->in->size,
 		.deadline = MIN(s->deadline, task_deadline(t, s->av->config->antivirus.timeout)) };
-	return clamd_ask(t, &q, &s->answer);
+	return ask_at(t, s->av, server, &q, &s->answer);
 }
 
 static bool is_about_descriptors(enum clamd_kind kind)
@@ -358,6 +417,84 @@ static void count(struct antivirus_counts *c, const struct antivirus_scan_reply 
 	c->failed += out->result == SCAN_FAILED;
 }
 
+/* ── The same message, again ──────────────────────────────────────────────────────────────── */
+
+static struct scan *find_scan(const struct antivirus *av, str digest)
+{
+	struct scan *s = digest.n ? av->scans : NULL;
+	while (s && !str_equal(s->in->digest, digest))
+		s = s->next;
+	return s;
+}
+
+/* 1: the reply is that of a scan of the same message; 0: this one is to be scanned, as there is no
+ * such scan, or none that has ended in time with a result. -ECANCELED. */
+static int follow(struct task *t, struct scan *s, int64_t deadline, struct arena *a,
+	struct antivirus_scan_reply *out)
+{
+	struct scan *leader;
+	int rc = 0;
+	while (rc == 0 && (leader = find_scan(s->av, s->in->digest))) {
+		struct follower self = { .next = leader->followers, .arena = a, .reply = out };
+		leader->followers = &self;
+		while (!self.over && rc == 0)
+			rc = event_wait(t, &self.ended, deadline);
+		if (self.told && rc == 0)
+			return 1;
+		if (self.over)
+			continue;
+		struct follower **at = &leader->followers;
+		while (*at != &self)
+			at = &(*at)->next;
+		*at = self.next;
+	}
+	return rc == -ECANCELED ? rc : 0;
+}
+
+static void lead(struct scan *s)
+{
+	if (s->in->digest.n == 0)
+		return;
+	s->next = s->av->scans;
+	s->av->scans = s;
+}
+
+/* rc: of the scan; what has failed for one may succeed for the next. */
+static void tell_followers(struct scan *s, int rc, const struct antivirus_scan_reply *reply)
+{
+	struct scan **at = &s->av->scans;
+	while (*at && *at != s)
+		at = &(*at)->next;
+	if (*at)
+		*at = s->next;
+	for (struct follower *f = s->followers, *next; f; f = next) {
+		next = f->next; /* it may be gone as soon as it runs */
+		f->over = true;
+		f->told = rc == 0 && reply->result != SCAN_FAILED;
+		if (f->told) {
+			*f->reply = *reply;
+			f->reply->signature = arena_str(f->arena, reply->signature);
+			f->reply->why = arena_str(f->arena, reply->why);
+			f->reply->cached = true;
+		}
+		event_set(&f->ended);
+	}
+}
+
+/* ── The whole call ───────────────────────────────────────────────────────────────────────── */
+
+static int scan_now(
+	struct task *t, struct scan *s, struct arena *a, struct antivirus_scan_reply *out)
+{
+	const struct antivirus_scan_request *in = s->in;
+	int own CLEANUP(close_fd) = in->message < 0 ? file_of(in->content) : -1;
+	s->fd = in->message < 0 ? own : in->message;
+	if (s->fd < 0)
+		return own;
+	/* Perhaps it was scanned while we waited. */
+	return answer_from_cache(t, s, a, out) ? 0 : scan_in_turn(t, s, a, out);
+}
+
 static int scan_message(struct task *t, void *self, const struct antivirus_scan_request *in,
 	struct arena *a, struct antivirus_scan_reply *out)
 {
@@ -368,21 +505,20 @@ static int scan_message(struct task *t, void *self, const struct antivirus_scan_
 		return -EINVAL;
 	if (answer_from_cache(t, s, a, out))
 		return 0;
-	int rc = take_turn(t, av, task_deadline(t, av->config->antivirus.timeout));
-	if (rc == -ECANCELED)
-		return rc;
-	if (rc < 0) {
+	int64_t deadline = task_deadline(t, av->config->antivirus.timeout);
+	int rc = follow(t, s, deadline, a, out);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	lead(s);
+	rc = take_turn(t, av, deadline);
+	if (rc == 0) {
+		rc = scan_now(t, s, a, out);
+		end_turn(av);
+	} else if (rc != -ECANCELED) {
 		fail(s, STR("too many messages are being scanned"), out);
-		return 0;
+		rc = 0;
 	}
-	int own CLEANUP(close_fd) = in->message < 0 ? file_of(in->content) : -1;
-	s->fd = in->message < 0 ? own : in->message;
-	/* Perhaps it was scanned while we waited. */
-	if (s->fd < 0)
-		rc = own;
-	else if (!answer_from_cache(t, s, a, out))
-		rc = scan_in_turn(t, s, a, out);
-	end_turn(av);
+	tell_followers(s, rc, out);
 	return rc;
 }
 
@@ -425,21 +561,32 @@ void antivirus_reconfigure(struct antivirus *av, const struct config *config)
 		av->cache, (size_t)config->antivirus.cache_size, config->antivirus.cache_time);
 }
 
-int antivirus_new(
-	struct loop *l, const struct log *log, const struct config *config, struct antivirus **out)
+void antivirus_resolver_is_there(struct antivirus *av)
+{
+	for (size_t i = 0; i < av->server_count; i++)
+		if (endpoint_name(&av->servers[i].endpoint).n &&
+			av->servers[i].health == HEALTH_UNKNOWN)
+			set_ping(av, &av->servers[i], 0);
+}
+
+int antivirus_new(struct loop *l, const struct log *log, const struct config *config,
+	const struct resolver_calls *resolver, struct antivirus **out)
 {
 	struct antivirus *av = xcalloc(1, sizeof *av);
 	const struct endpoints *servers = &config->antivirus.servers;
 	ASSERT(servers->n <= SERVERS_MAX);
 	av->loop = l;
 	av->log = log;
+	av->resolver = resolver;
 	av->last = &av->first;
 	av->cache = scan_cache_new();
 	antivirus_reconfigure(av, config);
 	av->server_count = servers->n;
 	for (size_t i = 0; i < servers->n; i++) {
-		av->servers[i] =
-			(struct server){ .endpoint = servers->items[i], .pause = PAUSE_FIRST };
+		bool named = endpoint_name(&servers->items[i]).n > 0;
+		av->servers[i] = (struct server){ .endpoint = servers->items[i],
+			.pause = PAUSE_FIRST,
+			.ping_at = named ? NEVER : 0 };
 		av->servers[i].endpoint.text = str_from_z(str_dup_z(servers->items[i].text));
 	}
 	int rc = task_start(l, watch_servers, av, &av->watcher);
@@ -454,7 +601,7 @@ void antivirus_free(struct antivirus *av)
 {
 	if (!av)
 		return;
-	ASSERT(av->busy == 0 && av->waiting == 0);
+	ASSERT(av->busy == 0 && av->waiting == 0 && !av->scans);
 	for (size_t i = 0; i < av->server_count; i++)
 		free((char *)(uintptr_t)av->servers[i].endpoint.text.p);
 	scan_cache_free(av->cache);

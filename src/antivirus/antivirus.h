@@ -2,8 +2,9 @@
  * antivirus.h: has messages scanned by clamd.
  *
  *   caller ─┐   known by its digest?        server ─ ─ clamd
- *   caller ─┼─▶ its turn ──▶ a server ───▶ server ─ ─ clamd
- *   caller ─┘   (antivirus.max_concurrent)
+ *   caller ─┼─▶ being scanned already?     server ─ ─ clamd
+ *   caller ─┘   its turn ──▶ a server ───▶
+ *               (antivirus.max_concurrent)
  *
  *                a failure                         PING answered
  *   (unknown) ─────────────▶ down: not asked ─────────────────────▶ up
@@ -19,12 +20,18 @@
 #include "base/config.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "resolver/resolver_calls.h"
 
 struct antivirus;
 
-/* The log must outlive it. -errno: there is no memory for a task. */
+/* Log and resolver, which is asked where servers are that have names, must outlive it. -errno:
+ * there is no memory for a task. */
 int antivirus_new(struct loop *l, const struct log *log, const struct config *config,
-	struct antivirus **out) MUST_USE;
+	const struct resolver_calls *resolver, struct antivirus **out) MUST_USE;
+
+/* The resolver can be asked from now on: before, servers with names are left alone until there is a
+ * message to scan. */
+void antivirus_resolver_is_there(struct antivirus *av);
 
 /* Limits and times of this configuration hold from now on, and what is known is forgotten. The
  * servers stay those that it began with: for others the supervisor starts the process anew. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "antivirus/antivirus_testing.h"
+#include "mailauth/dns.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -20,6 +21,9 @@ enum { FAKES = 2 };
 struct stage {
 	struct fake_clamd fakes[FAKES];
 	size_t fake_count;
+	const char *host; /* of the fakes, as the configuration has it */
+	struct resolver_calls resolver;
+	unsigned lookups;
 	struct loop *loop;
 	struct antivirus *antivirus;
 	struct antivirus_calls calls;
@@ -34,8 +38,8 @@ static const struct config *config_of(const struct stage *s, const char *setting
 	int n = snprintf(
 		text, sizeof text, "hostname = \"mx.example.org\"; antivirus: { servers = [ ");
 	for (size_t i = 0; i < s->fake_count; i++)
-		n += snprintf(text + n, sizeof text - (size_t)n, "%s\"127.0.0.1:%u\"",
-			i ? ", " : "", s->fakes[i].port);
+		n += snprintf(text + n, sizeof text - (size_t)n, "%s\"%s:%u\"", i ? ", " : "",
+			s->host, s->fakes[i].port);
 	snprintf(text + n, sizeof text - (size_t)n, " ]; %s };", settings);
 	const struct config *config =
 		config_parse(str_from_z(text), STR("test.conf"), STR("/"), &err);
@@ -44,17 +48,44 @@ static const struct config *config_of(const struct stage *s, const char *setting
 	return config;
 }
 
-static void stage_open(struct stage *s, size_t fakes, const char *settings)
+/* clamd.test is here, gone.test does not exist, and others do not answer. */
+static int lookup(struct task *t, void *self, const struct resolver_lookup_request *in,
+	struct arena *a, struct resolver_lookup_reply *out)
+{
+	static const str addresses[] = { { "\x7f\0\0\1", 4 } };
+	struct stage *s = self;
+	s->lookups++;
+	out->status = DNS_TEMPORARY;
+	out->why = STR("SERVFAIL");
+	if (str_equal(in->name, STR("gone.test")))
+		out->status = DNS_NXDOMAIN;
+	if (!str_equal(in->name, STR("clamd.test")))
+		return 0;
+	out->status = in->type == DNS_TYPE_A ? DNS_FOUND : DNS_NODATA;
+	out->rdata = (struct ipc_strs){ addresses, ARRAY_LEN(addresses) };
+	return 0;
+}
+
+static const struct resolver_ops resolver_functions = { .lookup = lookup };
+
+static void stage_open_at(struct stage *s, const char *host, size_t fakes, const char *settings)
 {
 	memset(s, 0, sizeof *s);
 	s->fake_count = fakes;
+	s->host = host;
+	s->resolver = (struct resolver_calls){ &resolver_functions, s };
 	for (size_t i = 0; i < fakes; i++)
 		fake_start(&s->fakes[i], 0);
 	s->loop = loop_new(&no_log);
 	const struct config *config = config_of(s, settings);
-	assert_int_equal(antivirus_new(s->loop, &no_log, config, &s->antivirus), 0);
+	assert_int_equal(antivirus_new(s->loop, &no_log, config, &s->resolver, &s->antivirus), 0);
 	config_unref(config);
 	s->calls = antivirus_local(s->antivirus);
+}
+
+static void stage_open(struct stage *s, size_t fakes, const char *settings)
+{
+	stage_open_at(s, "127.0.0.1", fakes, settings);
 }
 
 static void stage_close(struct stage *s)
@@ -283,6 +314,32 @@ static void one_that_is_silent(void **state)
 	stage_close(&s);
 }
 
+static void servers_with_names(void **state)
+{
+	struct stage s;
+	stage_open_at(&s, "clamd.test", 1, "cache_size = 0;");
+	assert_scan(&s, "harmless", SCAN_CLEAN, "", false);
+	assert_scan(&s, "virus", SCAN_INFECTED, "Test.Virus", false);
+	assert_int_equal(s.lookups, 2);
+	assert_int_equal(s.fakes[0].pings, 0);
+	stage_close(&s);
+	/* The watch begins where it can look them up. */
+	stage_open_at(&s, "clamd.test", 1, "");
+	antivirus_resolver_is_there(s.antivirus);
+	await_clean(&s);
+	while (!s.fakes[0].pings)
+		await_clean(&s);
+	stage_close(&s);
+	stage_open_at(&s, "gone.test", 1, "");
+	assert_scan(&s, "harmless", SCAN_FAILED, "no address for its name: nxdomain", false);
+	stage_close(&s);
+	stage_open_at(&s, "away.test", 1, "");
+	assert_scan(
+		&s, "harmless", SCAN_FAILED, "no address for its name: temporary, SERVFAIL", false);
+	assert_int_equal(s.fakes[0].scans, 0);
+	stage_close(&s);
+}
+
 /* ── Turns ────────────────────────────────────────────────────────────────────────────────── */
 
 static void no_more_than_that_at_a_time(void **state)
@@ -316,6 +373,56 @@ static void no_more_than_that_at_a_time(void **state)
 	stage_close(&s);
 }
 
+static void wait_for_two(void *arg)
+{
+	fake_wait_held(arg, 2);
+}
+
+static void release_two(struct task *t, void *arg)
+{
+	struct stage *s = arg;
+	if (!s->fakes[0].held)
+		return;
+	task_offload(t, wait_for_two, &s->fakes[0]);
+	fake_release(&s->fakes[0]);
+}
+
+/* The same message again, while it is scanned: one scan is enough, whether results are kept or not.
+ * A failure is nobody else's. */
+static void the_same_at_a_time(void **state)
+{
+	enum { ALL = 5 };
+	static const char *const settings[] = { "max_concurrent = 2;",
+		"max_concurrent = 2; cache_size = 0;", "max_concurrent = 2; timeout = \"1s\";" };
+	for (size_t k = 0; k < ARRAY_LEN(settings); k++) {
+		bool silent = k == 2;
+		struct ask asks[ALL + 1];
+		struct stage s;
+		stage_open(&s, 1, settings[k]);
+		s.fakes[0].held = !silent;
+		for (unsigned i = 0; i <= ALL; i++) {
+			asks[i] = (struct ask){ .content = silent    ? STR("silent")
+							   : i < ALL ? STR("held")
+								     : STR("held too") };
+			ask_start(&s, &asks[i]);
+		}
+		struct task *releaser;
+		assert_int_equal(task_start(s.loop, release_two, &s, &releaser), 0);
+		loop_run(s.loop);
+		unsigned cached = 0;
+		for (unsigned i = 0; i <= ALL; i++) {
+			assert_int_equal(asks[i].rc, 0);
+			assert_int_equal(asks[i].reply.result, silent ? SCAN_FAILED : SCAN_CLEAN);
+			cached += asks[i].reply.cached;
+			arena_done(&asks[i].arena);
+		}
+		assert_int_equal(cached, silent ? 0 : ALL - 1);
+		if (!silent)
+			assert_int_equal(s.fakes[0].scans, 2);
+		stage_close(&s);
+	}
+}
+
 static void wait_held(void *arg)
 {
 	fake_wait_held(arg, 1);
@@ -330,21 +437,23 @@ static void stop_when_held(struct task *t, void *arg)
 
 static void cancelled(void **state)
 {
-	/* While one is scanned and the other waits; the loop ends both. */
+	/* While one is scanned, one waits for its turn, and one for each of them; the loop ends
+	 * all. */
 	struct stage s;
 	stage_open(&s, 1, "max_concurrent = 1;");
 	s.fakes[0].held = true;
-	struct ask asks[2] = { { .content = STR("held 1") }, { .content = STR("held 2") } };
-	ask_start(&s, &asks[0]);
-	ask_start(&s, &asks[1]);
+	struct ask asks[4] = { { .content = STR("held 1") }, { .content = STR("held 2") },
+		{ .content = STR("held 1") }, { .content = STR("held 2") } };
+	for (size_t i = 0; i < ARRAY_LEN(asks); i++)
+		ask_start(&s, &asks[i]);
 	struct task *stopper;
 	assert_int_equal(task_start(s.loop, stop_when_held, &s, &stopper), 0);
 	loop_run(s.loop);
 	loop_finish(s.loop);
-	assert_int_equal(asks[0].rc, -ECANCELED);
-	assert_int_equal(asks[1].rc, -ECANCELED);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
+		assert_int_equal(asks[i].rc, -ECANCELED);
 		arena_done(&asks[i].arena);
+	}
 	stage_close(&s);
 }
 
@@ -357,7 +466,9 @@ int main(void)
 		cmocka_unit_test(servers_take_turns),
 		cmocka_unit_test(one_that_is_gone),
 		cmocka_unit_test(one_that_is_silent),
+		cmocka_unit_test(servers_with_names),
 		cmocka_unit_test(no_more_than_that_at_a_time),
+		cmocka_unit_test(the_same_at_a_time),
 		cmocka_unit_test(cancelled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -327,6 +327,9 @@ static void parse_text(struct config_parse *p)
 
 static const struct config *parse_all(str text, str file, str directory, struct buf *problems)
 {
+	/* Some editors put a mark of UTF-8 there. */
+	if (str_starts(text, STR("\xef\xbb\xbf")))
+		text = str_skip(text, 3);
 	struct config_owner *owner = xcalloc(1, sizeof *owner);
 	atomic_init(&owner->references, 1);
 	owner->arena = ARENA_INIT(ARENA_MAX);
@@ -447,4 +450,3 @@ void config_unref(const struct config *config)
 	free(owner);
 	arena_done(&arena);
 }
-

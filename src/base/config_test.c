@@ -228,16 +228,27 @@ static void test_servers(void **state)
 {
 	const struct config *c = parse_good(
 		HOST "data_dir = \"/var/x\"; antivirus: { servers = [ \"unix:clamd\", "
-		     "\"127.0.0.1:3310\", \"[2001:db8::1]:3310\" ]; infected = \"junk\"; };\n"
+		     "\"127.0.0.1:3310\", \"[2001:db8::1]:3310\", \"clamd:3310\", \"clamd:1\" ]; "
+		     "infected = \"junk\"; };\n"
 		     "domains = ( { name = \"example.org\"; antivirus: { unavailable = "
 		     "\"tempfail\"; }; } );\n");
 	const struct endpoints *e = &c->antivirus.servers;
-	assert_int_equal(e->n, 3);
+	assert_int_equal(e->n, 5);
 	assert_string_equal(e->items[0].address.local.sun_path, "/var/x/clamd");
 	assert_int_equal(ntohs(e->items[1].address.v4.sin_port), 3310);
 	assert_true(endpoint_equal(&e->items[2], &e->items[2]));
 	assert_false(endpoint_equal(&e->items[1], &e->items[2]));
 	assert_false(endpoint_equal(&e->items[0], &e->items[1]));
+	assert_int_equal(endpoint_name(&e->items[1]).n, 0);
+	assert_true(str_equal(endpoint_name(&e->items[3]), STR("clamd")));
+	assert_false(endpoint_equal(&e->items[3], &e->items[4]));
+	assert_false(endpoint_equal(&e->items[3], &e->items[1]));
+	struct ip ip;
+	for (size_t i = 1; i < 3; i++) {
+		assert_true(ip_from_sockaddr(&e->items[i].address.any, &ip, NULL));
+		struct endpoint at = endpoint_at(&e->items[3], &ip);
+		assert_true(endpoint_equal(&at, &e->items[i]));
+	}
 	const struct config_domain *d = config_domain_find(c, STR("example.org"));
 	assert_int_equal(d->antivirus.infected, CONFIG_INFECTED_JUNK);
 	assert_int_equal(d->antivirus.unavailable, CONFIG_UNAVAILABLE_TEMPFAIL);
@@ -292,8 +303,17 @@ static void test_errors(void **state)
 		{ HOST "tls: { minimum = 1.2; };", "tls.minimum: expected a text in quotes" },
 		{ HOST "antivirus: { servers = 3310; };",
 			"antivirus.servers: expected a list of addresses" },
-		{ HOST "antivirus: { servers = [ \"clamav:3310\" ]; };",
-			"\"clamav:3310\" is not the address of a server: write 127.0.0.1:3310" },
+		{ HOST "antivirus: { servers = [ \"clamav\" ]; };",
+			"\"clamav\" is not the address of a server: write 127.0.0.1:3310" },
+		{ HOST "antivirus: { servers = [ \"clam_av:3310\" ]; };",
+			"is not the address of a" },
+		{ HOST "antivirus: { servers = [ \"1.2.3.400:3310\" ]; };",
+			"is not the address of a" },
+		{ HOST "antivirus: { servers = [ \"[clamav]:3310\" ]; };",
+			"is not the address of a" },
+		{ HOST "antivirus: { servers = [ \"clamav:0\" ]; };", "is not the address of a" },
+		{ HOST "antivirus: { servers = [ \"a:1\", \"A:1\" ]; };",
+			"\"A:1\" stands there twice" },
 		{ HOST "antivirus: { servers = [ \"*:3310\" ]; };", "is not the address of a" },
 		{ HOST "antivirus: { servers = [ \"0.0.0.0:3310\" ]; };",
 			"is not the address of a" },

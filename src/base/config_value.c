@@ -267,6 +267,19 @@ static int endpoints_set(const struct config_value *value, struct endpoints *out
 	return 0;
 }
 
+/* An address, or a name and a port; a name does not end in a number, or it would be a mistake in an
+ * address. */
+static bool peer_parse(str text, struct endpoint *out)
+{
+	struct err ignored;
+	if (endpoint_parse_peer(text, out, &ignored) < 0 || endpoint_is_wildcard(out))
+		return false;
+	str name = endpoint_name(out);
+	str last = str_skip(name, (size_t)(str_find_last_char(name, '.') + 1));
+	uint64_t number;
+	return name.n == 0 || (is_hostname(name) && !str_to_u64(last, UINT64_MAX, &number));
+}
+
 /* Of other servers, to connect to: one address each, and none twice. */
 static int peers_set(const struct config_key *key, const struct config_value *value,
 	struct endpoints *out, str data_dir, struct arena *arena, struct err *err)
@@ -279,10 +292,10 @@ static int peers_set(const struct config_key *key, const struct config_value *va
 	struct endpoint *items = arena_array(arena, struct endpoint, MAX(value->n, (size_t)1));
 	for (size_t i = 0; i < value->n; i++) {
 		str text = local_resolved(value->items[i], data_dir, arena);
-		if (endpoint_parse(text, &items[i], err) < 0 || endpoint_is_wildcard(&items[i]))
+		if (!peer_parse(text, &items[i]))
 			return err_set(err, EINVAL,
 				"\"%.*s\" is not the address of a server: write 127.0.0.1:3310, "
-				"[2001:db8::1]:3310 or unix:/path (brackets around IPv6, no names)",
+				"[2001:db8::1]:3310, clamd.example.org:3310 or unix:/path",
 				STR_ARG(text));
 		for (size_t j = 0; j < i; j++)
 			if (endpoint_conflicts(&items[j], &items[i]))

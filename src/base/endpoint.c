@@ -1,7 +1,5 @@
 #include "base/endpoint.h"
 
-#include "base/ip.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 
@@ -52,7 +50,7 @@ static void set_v4(struct endpoint *out, const struct ip *ip, uint16_t port)
 	out->size = sizeof out->address.v4;
 }
 
-int endpoint_parse(str text, struct endpoint *out, struct err *err)
+static int parse(str text, bool names, struct endpoint *out, struct err *err)
 {
 	struct endpoint e = { .text = text };
 	if (str_starts(text, STR("unix:"))) {
@@ -72,6 +70,11 @@ int endpoint_parse(str text, struct endpoint *out, struct err *err)
 			STR_ARG(text));
 	struct ip ip = { 0 };
 	bool any = !bracketed && str_equal(host, STR("*"));
+	if (names && !bracketed && !any && host.n && !ip_parse(host, &ip)) {
+		e.address.v4.sin_port = htons((uint16_t)port); /* of the family AF_UNSPEC */
+		*out = e;
+		return 0;
+	}
 	if (!any && (!ip_parse(host, &ip) || (str_find_char(host, ':') >= 0) != bracketed))
 		return err_set(
 			err, EINVAL, "\"%.*s\" is not a listen address: %s", STR_ARG(text), forms);
@@ -81,6 +84,35 @@ int endpoint_parse(str text, struct endpoint *out, struct err *err)
 		set_v4(&e, &ip, (uint16_t)port);
 	*out = e;
 	return 0;
+}
+
+int endpoint_parse(str text, struct endpoint *out, struct err *err)
+{
+	return parse(text, false, out, err);
+}
+
+int endpoint_parse_peer(str text, struct endpoint *out, struct err *err)
+{
+	return parse(text, true, out, err);
+}
+
+str endpoint_name(const struct endpoint *e)
+{
+	str name, port;
+	if (e->size || !str_cut(e->text, ':', &name, &port))
+		return STR_EMPTY;
+	return name;
+}
+
+struct endpoint endpoint_at(const struct endpoint *e, const struct ip *ip)
+{
+	struct endpoint at = { .text = e->text };
+	uint16_t port = ntohs(e->address.v4.sin_port);
+	if (ip_is_v4(ip))
+		set_v4(&at, ip, port);
+	else
+		set_v6(&at, ip, port);
+	return at;
 }
 
 /* The port in network order (0 for Unix sockets) and the address of an endpoint. */
@@ -99,6 +131,8 @@ bool endpoint_conflicts(const struct endpoint *a, const struct endpoint *b)
 	if (a_local || b_local)
 		return a_local && b_local &&
 		       strcmp(a->address.local.sun_path, b->address.local.sun_path) == 0;
+	if (a->size == 0 || b->size == 0)
+		return endpoint_equal(a, b);
 	static const struct ip zero = { 0 };
 	uint16_t a_port, b_port;
 	struct ip a_ip = address_of(a, &a_port), b_ip = address_of(b, &b_port);
@@ -129,6 +163,8 @@ bool endpoint_is_wildcard(const struct endpoint *e)
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
+	if (a->size == 0 && b->size == 0)
+		return str_equal_nocase(a->text, b->text);
 	return a->size == b->size && memcmp(&a->address, &b->address, a->size) == 0;
 }
 

@@ -7,11 +7,13 @@
  *   0.0.0.0:25         every IPv4 address
  *   unix:/run/x.sock   a Unix socket
  *
- * Names are not accepted: what a server listens on does not depend on a resolver.
+ * Names are not accepted: what a server listens on does not depend on a resolver. What is connected
+ * to can have one, for instance.test:3310.
  */
 #pragma once
 
 #include "base/err.h"
+#include "base/ip.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -24,7 +26,8 @@ struct endpoint {
 		struct sockaddr_in6 v6;
 		struct sockaddr_un local;
 	} address;
-	socklen_t size; /* of the member in use, for bind() */
+	socklen_t size; /* of the member in use, for bind(); 0: a name, which has its address
+			   elsewhere */
 	bool v6_only;   /* IPV6_V6ONLY: set where the same list also has 0.0.0.0 with this port */
 	str text;       /* as written; belongs to whoever gave it to endpoint_parse() */
 };
@@ -36,6 +39,13 @@ struct endpoints {
 
 /* -EINVAL, and what is wrong and what was meant in err. Sets v6_only to false. */
 int endpoint_parse(str text, struct endpoint *out, struct err *err) MUST_USE;
+
+/* The same for another server's: a name can stand there, of which only the shape is looked at. */
+int endpoint_parse_peer(str text, struct endpoint *out, struct err *err) MUST_USE;
+
+/* The name of one that has no address; else empty. And one that has this address. */
+str endpoint_name(const struct endpoint *e);
+struct endpoint endpoint_at(const struct endpoint *e, const struct ip *ip);
 
 /* True where both could not be bound together. Regards v6_only. */
 bool endpoint_conflicts(const struct endpoint *a, const struct endpoint *b);

@@ -20,5 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct endpoint e;
 	if (endpoint_parse(s, &e, &err) == 0)
 		ASSERT(endpoint_conflicts(&e, &e));
+	if (endpoint_parse_peer(s, &e, &err) == 0)
+		ASSERT(endpoint_equal(&e, &e) && (e.size == 0) == (endpoint_name(&e).n > 0));
 	return 0;
 }

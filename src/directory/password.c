@@ -15,7 +15,7 @@ static const char nobody[] = "$y$j9T$VSTnWv9bWcTvXKcqHHv9y.$"
 			     "0000000000000000000000000000000000000000000";
 
 _Static_assert(PASSWORD_HASH_SIZE == CRYPT_OUTPUT_SIZE, "crypt(3) output must fit");
-_Static_assert(PASSWORD_MAX <= CRYPT_MAX_PASSPHRASE_SIZE, "crypt(3) input must fit");
+_Static_assert(PASSWORD_MAX < CRYPT_MAX_PASSPHRASE_SIZE, "crypt(3) input must fit, with a NUL");
 
 int password_check(str password, struct err *err)
 {

@@ -12,7 +12,7 @@
 
 #include "base/err.h"
 
-enum { PASSWORD_MAX = 512, PASSWORD_HASH_SIZE = 384 };
+enum { PASSWORD_MAX = 511, PASSWORD_HASH_SIZE = 384 };
 
 /* Not empty, at most PASSWORD_MAX bytes of UTF-8 without control characters. -EINVAL, with a
  * sentence for the user in err. */

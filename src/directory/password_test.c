@@ -41,6 +41,10 @@ static void test_hash(void **state)
 	assert_false(password_verify(str_from_z(hash), STR("correct horse ")));
 	assert_false(password_verify(str_from_z(hash), STR("Correct horse")));
 	assert_false(password_verify(str_from_z(hash), STR("")));
+	char longest[PASSWORD_MAX];
+	memset(longest, 'x', sizeof longest);
+	assert_int_equal(password_hash(str_from(longest, sizeof longest), again, &err), 0);
+	assert_true(password_verify(str_from_z(again), str_from(longest, sizeof longest)));
 	/* What crypt(3) would not see does not match either. */
 	assert_false(password_verify(str_from_z(hash), STR("correct horse\0x")));
 	assert_int_equal(password_hash(STR(""), hash, &err), -EINVAL);

@@ -104,6 +104,7 @@ void unjudged_verdict(const struct config *config, const struct judge_facts *fac
 	out->why = out->why.n ? out->why : why;
 	out->client_name = out->record = STR_EMPTY;
 	out->findings = findings_main(&j.findings, 1, a);
+	out->name_count = findings_names(&j.findings, a, &out->names);
 	out->cuts = j.cuts;
 	out->cut_count = j.cut_too_far ? 0 : j.cut_count;
 	str fields = judgement_fields(&j, a);

@@ -37,7 +37,7 @@ void sandbox_connect(struct sandbox *s, const struct endpoint *e)
 	}
 	ASSERT(s->connect_port_count < ARRAY_LEN(s->connect_ports));
 	s->connect_ports[s->connect_port_count++] =
-		ntohs(family == AF_INET ? e->address.v4.sin_port : e->address.v6.sin6_port);
+		ntohs(family == AF_INET6 ? e->address.v6.sin6_port : e->address.v4.sin_port);
 }
 
 /* ── Landlock ─────────────────────────────────────────────────────────────────────────────── */

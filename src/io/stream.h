@@ -75,6 +75,8 @@ int stream_flush(struct task *t, struct stream *s);
 int stream_start_tls(
 	struct task *t, struct stream *s, struct tls_context *context, int64_t deadline) MUST_USE;
 bool stream_is_tls(const struct stream *s);
+/* Why the handshake failed that returned rc: "no shared cipher", or what the errno says. */
+const char *stream_tls_failure(const struct stream *s, int rc);
 const char *stream_tls_version(const struct stream *s);
 const char *stream_tls_cipher(const struct stream *s);
 int stream_tls_bits(const struct stream *s);

@@ -22,9 +22,10 @@ struct transport {
 
 struct stream {
 	const struct transport *transport;
-	struct watch watch; /* sockets and TLS */
-	int fd;             /* owned; -1 for memory */
-	void *tls;          /* SSL *, owned */
+	struct watch watch;      /* sockets and TLS */
+	int fd;                  /* owned; -1 for memory */
+	void *tls;               /* SSL *, owned */
+	const char *tls_failure; /* of the handshake, in OpenSSL's words; NULL: none are known */
 	struct memory_peer *memory;
 	char *in; /* owned; NULL while nothing is buffered */
 	size_t in_start, in_end, in_cap;

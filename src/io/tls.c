@@ -16,12 +16,9 @@ struct tls_context {
 /* Says what OpenSSL said last, and empties its queue. */
 static int openssl_error(struct err *err, const char *doing)
 {
-	char text[200] = "unknown error";
-	unsigned long code = ERR_peek_last_error();
-	if (code)
-		ERR_error_string_n(code, text, sizeof text);
+	const char *why = ERR_reason_error_string(ERR_peek_last_error());
 	ERR_clear_error();
-	return err_set(err, EINVAL, "%s: %s", doing, text);
+	return err_set(err, EINVAL, "%s: %s", doing, why ? why : "unknown error");
 }
 
 static int load_chain(SSL_CTX *ctx, str pem, struct err *err)
@@ -43,12 +40,22 @@ static int load_chain(SSL_CTX *ctx, str pem, struct err *err)
 	return rc;
 }
 
+/* Nobody is asked: OpenSSL would, at the terminal that the server was started from. */
+static int no_password(char *p, int size, int writing, void *encrypted)
+{
+	*(bool *)encrypted = true;
+	return -1;
+}
+
 static int load_key(SSL_CTX *ctx, str pem, struct err *err)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)MIN(pem.n, (size_t)1024 * 1024));
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	bool encrypted = false;
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, &encrypted);
 	int rc = 0;
-	if (!key || SSL_CTX_use_PrivateKey(ctx, key) != 1)
+	if (encrypted)
+		rc = openssl_error(err, "the private key in the key file is encrypted");
+	else if (!key || SSL_CTX_use_PrivateKey(ctx, key) != 1)
 		rc = openssl_error(err, "no usable private key in the key file");
 	else if (SSL_CTX_check_private_key(ctx) != 1)
 		rc = openssl_error(err, "the private key does not belong to the certificate");
@@ -101,10 +108,12 @@ void tls_context_unref(struct tls_context *c)
 /* ── The transport ────────────────────────────────────────────────────────────────────────── */
 
 /* What a failed SSL call means: -EAGAIN with the direction it wants, 0 at the end, or an error. */
-static int ssl_result(SSL *ssl, int rc, enum watch_direction *wants)
+static int ssl_result(struct stream *s, int rc, enum watch_direction *wants)
 {
 	int saved = errno;
-	int kind = SSL_get_error(ssl, rc);
+	int kind = SSL_get_error(s->tls, rc);
+	if (kind == SSL_ERROR_SSL)
+		s->tls_failure = ERR_reason_error_string(ERR_peek_last_error());
 	ERR_clear_error();
 	*wants = kind == SSL_ERROR_WANT_WRITE ? WATCH_WRITE : WATCH_READ;
 	switch (kind) {
@@ -124,7 +133,7 @@ static ssize_t tls_read(struct stream *s, void *p, size_t n, enum watch_directio
 {
 	errno = 0;
 	int got = SSL_read(s->tls, p, (int)MIN(n, (size_t)INT32_MAX));
-	return got > 0 ? got : ssl_result(s->tls, got, wants);
+	return got > 0 ? got : ssl_result(s, got, wants);
 }
 
 static ssize_t tls_write(struct stream *s, const void *p, size_t n, enum watch_direction *wants)
@@ -133,7 +142,7 @@ static ssize_t tls_write(struct stream *s, const void *p, size_t n, enum watch_d
 	int put = SSL_write(s->tls, p, (int)MIN(n, (size_t)INT32_MAX));
 	if (put > 0)
 		return put;
-	int rc = ssl_result(s->tls, put, wants);
+	int rc = ssl_result(s, put, wants);
 	return rc ? rc : -EPIPE;
 }
 
@@ -191,7 +200,7 @@ int stream_start_tls(
 		rc = SSL_accept(ssl);
 		if (rc == 1)
 			return 0;
-		rc = ssl_result(ssl, rc, &wants);
+		rc = ssl_result(s, rc, &wants);
 		if (rc == 0)
 			rc = -EPIPE;
 		if (rc == -EAGAIN)
@@ -206,6 +215,11 @@ int stream_start_tls(
 bool stream_is_tls(const struct stream *s)
 {
 	return s->tls != NULL;
+}
+
+const char *stream_tls_failure(const struct stream *s, int rc)
+{
+	return rc == -EPROTO && s->tls_failure ? s->tls_failure : strerrordesc_np(-rc);
 }
 
 const char *stream_tls_version(const struct stream *s)

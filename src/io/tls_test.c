@@ -25,6 +25,7 @@ struct scene {
 	int fd;
 	void (*serve)(struct task *t, struct scene *s);
 	int result;
+	const char *why;
 	struct buf got; /* by the client */
 	str send;       /* by either */
 	bool flag;
@@ -176,6 +177,7 @@ static void try_handshake(struct task *t, struct scene *s)
 {
 	int64_t deadline = task_deadline(t, s->flag ? MILLISECONDS(20) : SECONDS(30));
 	s->result = stream_start_tls(t, s->stream, s->tls, deadline);
+	s->why = stream_tls_failure(s->stream, s->result);
 	/* Nothing more is said, least of all in plain. */
 	ASSERT(stream_put(t, s->stream, STR("secret")) == s->result);
 	ASSERT(stream_flush(t, s->stream) == s->result);
@@ -213,11 +215,12 @@ static void failed_handshakes_carry_nothing(void **state)
 		enum tls_version minimum;
 		int result, or ;
 		bool hurry;
+		const char *why;
 	} cases[] = {
-		{ garbage, TLS_1_2, -EPROTO, -EPROTO, false },
-		{ hang_up, TLS_1_2, -EPIPE, -EPROTO, false },
-		{ silence, TLS_1_2, -ETIMEDOUT, -ETIMEDOUT, true },
-		{ old_version, TLS_1_3, -EPROTO, -EPROTO, false },
+		{ garbage, TLS_1_2, -EPROTO, -EPROTO, false, "wrong version number" },
+		{ hang_up, TLS_1_2, -EPIPE, -EPROTO, false, "unexpected eof while reading" },
+		{ silence, TLS_1_2, -ETIMEDOUT, -ETIMEDOUT, true, "Connection timed out" },
+		{ old_version, TLS_1_3, -EPROTO, -EPROTO, false, "unsupported protocol" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct scene s = { .serve = try_handshake,
@@ -227,14 +230,33 @@ static void failed_handshakes_carry_nothing(void **state)
 		play(&s, &c);
 		if (s.result != cases[i].result && s.result != cases[i].or)
 			fail_msg("case %zu: %d", i, s.result);
+		if (s.result != -EPIPE)
+			assert_string_equal(s.why, cases[i].why);
 		assert_true(str_find(buf_str(&s.got), STR("secret")) < 0);
 		buf_done(&s.got);
 		tls_context_unref(s.tls);
 	}
 }
 
+/* The same key, encrypted. */
+static struct buf encrypted_key(void)
+{
+	BIO *in = BIO_new_mem_buf(certificate.key.p, (int)certificate.key.n);
+	BIO *out = BIO_new(BIO_s_mem());
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
+	assert_int_equal(PEM_write_bio_PrivateKey(out, key, EVP_aes_256_cbc(),
+				 (const unsigned char *)"secret", 6, NULL, NULL),
+		1);
+	struct buf pem;
+	testing_take_pem(out, &pem);
+	EVP_PKEY_free(key);
+	BIO_free(in);
+	return pem;
+}
+
 static void what_is_no_certificate_is_refused(void **state)
 {
+	struct buf encrypted CLEANUP(buf_done) = encrypted_key();
 	struct testing_certificate other = testing_certificate_new(0);
 	struct tls_context *context;
 	struct err err;
@@ -248,6 +270,7 @@ static void what_is_no_certificate_is_refused(void **state)
 		{ str_first(good, good.n / 2), key, "no certificate in the certificate file" },
 		{ good, STR_EMPTY, "no usable private key in the key file" },
 		{ good, good, "no usable private key in the key file" },
+		{ good, buf_str(&encrypted), "the private key in the key file is encrypted" },
 		{ good, buf_str(&other.key), "key" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -63,7 +63,8 @@ struct imap_reply cmd_starttls(struct session *s, const struct imap_command *c)
 	/* Throws away what came in plain behind the command. */
 	int rc = stream_start_tls(s->task, s->stream, s->world->tls, s->login_deadline);
 	if (rc < 0) {
-		log_info(&s->log, "TLS handshake failed", F_Z("error", strerrordesc_np(-rc)));
+		log_info(&s->log, "TLS handshake failed",
+			F_Z("error", stream_tls_failure(s->stream, rc)));
 		return mailbox_lost(s, -EPIPE);
 	}
 	s->world->counts->tls++;

@@ -289,7 +289,8 @@ static bool start_tls(struct session *s)
 	}
 	int rc = stream_start_tls(s->task, s->stream, s->world->tls, s->login_deadline);
 	if (rc < 0)
-		log_info(&s->log, "TLS handshake failed", F_Z("error", strerrordesc_np(-rc)));
+		log_info(&s->log, "TLS handshake failed",
+			F_Z("error", stream_tls_failure(s->stream, rc)));
 	s->world->counts->tls += rc == 0;
 	return rc == 0;
 }

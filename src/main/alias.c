@@ -37,6 +37,8 @@ static int set_catch_all(struct tool *t, const char *at_domain, const char *targ
 	if (r)
 		return cli_err(&err);
 	printf("@%.*s %s\n", STR_ARG(domain), target ? "added" : "removed");
+	if (target)
+		tool_warn_unknown(t, address);
 	return EXIT_DONE;
 }
 
@@ -63,6 +65,8 @@ static int add(void *context, int argc, char **argv)
 	if (r)
 		return fail(r, address, &err);
 	printf("%.*s added\n", STR_ARG(address));
+	for (size_t i = 0; i < n; i++)
+		tool_warn_unknown(t, targets[i]);
 	return EXIT_DONE;
 }
 

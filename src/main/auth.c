@@ -100,6 +100,16 @@ static void check_signatures(
 	arc_verifier_free(arc);
 }
 
+/* inner: what is asked again is not told again. */
+static void find_changes(const struct dns *inner, struct arena *a, struct auth_report *r)
+{
+	for (size_t i = 0; i < r->dkim.n; i++) {
+		const struct dkim_signature *s = &r->dkim.signatures[i];
+		if (s->result == DKIM_FAIL && s->key_bits && !s->header_matches)
+			r->changed[i] = auth_changed(inner, r, i, a);
+	}
+}
+
 /* As long as the server would wait, once for what is known of the envelope, once for the message.
  */
 static void allow_time(const struct job *j, struct own_roles *roles)
@@ -121,6 +131,7 @@ static int check(struct own_roles *roles, void *arg)
 	}
 	allow_time(j, roles);
 	check_signatures(&kept.dns, j->arena, str_skip(j->message, r->header.n), r);
+	find_changes(&inner, j->arena, r);
 	struct dmarc_query query = { .method = j->options->list ? DMARC_PUBLIC_SUFFIX
 								: DMARC_TREE_WALK,
 		.from = dmarc_from(r->header, j->arena),

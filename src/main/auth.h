@@ -37,6 +37,8 @@ struct auth_report {
 	bool has_spf, has_spf_helo;
 	/* Always. */
 	struct dkim_outcome dkim;
+	str changed[DKIM_SIGNATURES_MAX]; /* what a signature does not match for, where that shows
+					   */
 	struct arc_outcome arc;
 	struct dmarc_outcome dmarc;
 	str receiver;                /* our name */
@@ -61,6 +63,10 @@ static inline bool auth_signed_is_exceeded(const struct auth_signed_name *name)
 
 /* What became of one signature of a set of ARC: "pass", "fail"…, or "not checked". */
 const char *auth_arc_part(enum dkim_result result);
+
+/* What was done to the header since it was signed, as one sentence, where undoing it makes that
+ * signature match; else empty. Looks keys up. */
+str auth_changed(const struct dns *dns, const struct auth_report *r, size_t index, struct arena *a);
 
 void auth_text(const struct auth_report *r, struct buf *out);
 void auth_json(const struct auth_report *r, struct buf *out);

@@ -106,6 +106,7 @@ static void put_signature(
 	}
 	json_bool(j, "body_matches", s->body_matches);
 	json_bool(j, "header_matches", s->header_matches);
+	json_str(j, "header_changed", r->changed[s - r->dkim.signatures]);
 	json_str(j, "body_hash_expected", s->body_hash_expected);
 	json_str(j, "body_hash_found", s->body_hash_found);
 	json_str(j, "key_record", s->key_record);

@@ -190,11 +190,13 @@ static void put_signature(
 	put_line(out, "form", s->canonicalization);
 	put_fields(out, r, s);
 	put_body(out, s);
+	str changed = r->changed[s - r->dkim.signatures];
 	if (s->key_bits)
 		put_line(out, "header",
 			s->header_matches ? STR("as signed")
+			: changed.n       ? changed
 					  : STR("one of the signed fields has changed, or the key "
-						"is another"));
+						      "is another"));
 	put_key(out, s);
 }
 

@@ -121,19 +121,31 @@ int certificate_make(const char *certificate_path, const char *key_path, const s
 	return r ? r : write_pem(certificate_path, 0644, x, NULL, err);
 }
 
+/* Nobody is asked: the server could not ask either. */
+static int no_password(char *p, int size, int writing, void *encrypted)
+{
+	*(bool *)encrypted = true;
+	return -1;
+}
+
 static int read_pem(const char *path, X509 **out_x, EVP_PKEY **out_key, struct err *err)
 {
+	bool encrypted = false;
 	FILE *f = fopen(path, "re");
 	if (!f)
 		return err_errno(err, errno, "cannot read %s", path);
 	if (out_x)
 		*out_x = PEM_read_X509(f, NULL, NULL, NULL);
 	else
-		*out_key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+		*out_key = PEM_read_PrivateKey(f, NULL, no_password, &encrypted);
 	fclose(f);
 	if (out_x ? *out_x != NULL : *out_key != NULL)
 		return 0;
 	struct err detail;
+	if (encrypted)
+		return err_set(err, EINVAL,
+			"%s is encrypted; without its password: openssl pkey -in %s -out NEW-FILE",
+			path, path);
 	failed(&detail, out_x ? "no certificate in PEM" : "no private key in PEM");
 	return err_set(err, EINVAL, "%s: %.300s", path, detail.text);
 }

@@ -7,6 +7,7 @@
 #include "main/cli.h"
 #include "main/lint.h"
 #include "main/main.h"
+#include "resolver/resolver.h"
 #include "store/directory_store.h"
 #include "supervisor/seal_key.h"
 
@@ -170,6 +171,20 @@ static void check_endpoints(struct check *c, const char *key, const struct endpo
 		check_endpoint(c, key, &list->items[i]);
 }
 
+/* Who can pretend to be any client, as far as the lists say so, is nobody far away. */
+static void check_trust(struct check *c, const char *key, const struct ip_networks *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct ip_network *n = &list->items[i];
+		bool v4 = ip_is_v4(&n->base) && n->bits >= 96;
+		if (n->bits < (v4 ? 96 + 8 : 16))
+			finding(c, false,
+				"%s: a large part of the Internet may say that it is another "
+				"client, and pass every check of who that is",
+				key);
+	}
+}
+
 static void check_exposure(struct check *c)
 {
 	const struct config *config = c->config;
@@ -181,6 +196,8 @@ static void check_exposure(struct check *c)
 				"imap.plaintext_login_from: passwords from beyond this machine "
 				"can be read on their way");
 	}
+	check_trust(c, "smtp.xclient_from", &config->smtp.xclient_from);
+	check_trust(c, "smtp.proxy_from", &config->smtp.proxy_from);
 	for (size_t i = 0; i < config->lmtp.listen.n; i++)
 		if (!endpoint_is_local(&config->lmtp.listen.items[i]))
 			finding(c, false,
@@ -235,6 +252,21 @@ static void check_seal_key(struct check *c)
 	pem_wipe(&pem);
 }
 
+/* What libunbound would not take. It asks nothing. */
+static void check_resolver(struct check *c)
+{
+	struct log_sink sink = { .fd = -1 };
+	struct log log = { .sink = &sink };
+	struct loop *loop = loop_new(&log);
+	struct err err;
+	struct resolver *r = resolver_new(loop, &log, c->config, &err);
+	if (!r)
+		finding(c, true, "%s", err.text);
+	resolver_free(r);
+	loop_finish(loop);
+	loop_free(loop);
+}
+
 static void check_all(struct check *c)
 {
 	check_directories(c);
@@ -243,6 +275,7 @@ static void check_all(struct check *c)
 	check_certificate(c);
 	check_seal_key(c);
 	check_exposure(c);
+	check_resolver(c);
 	check_rules(c);
 	check_endpoints(c, "smtp.listen", &c->config->smtp.listen);
 	check_endpoints(c, "lmtp.listen", &c->config->lmtp.listen);

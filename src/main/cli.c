@@ -115,6 +115,55 @@ static int set_option(const struct cli_command *c, int argc, char **argv, int *i
 	return 0;
 }
 
+/* "disable|enable" has both. */
+static bool has_word(str words, const char *action)
+{
+	str word;
+	for (bool more = true; more;) {
+		more = str_cut(words, '|', &word, &words);
+		if (str_equal(word, str_from_z(action)))
+			return true;
+	}
+	return false;
+}
+
+/* The line of the usage that is about this action. */
+static str usage_of(const struct cli_command *c, const char *action)
+{
+	str line, verb, words, rest = str_from_z(c->usage);
+	for (bool more = true; more;) {
+		more = str_cut(rest, '\n', &line, &rest);
+		str_cut(line, ' ', &verb, &words);
+		str_cut(words, ' ', &words, &verb);
+		if (has_word(words, action))
+			return line;
+	}
+	return line;
+}
+
+static int name_actions(const struct cli_command *c, const char *word)
+{
+	str verb = verb_of(c);
+	struct buf names = BUF_INIT(256);
+	for (size_t i = 0; i < c->action_count; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", c->actions[i].name);
+	cli_error("%.*s%s%s: write one of %.*s", STR_ARG(verb), *word ? " " : "", word,
+		STR_ARG(buf_str(&names)));
+	buf_done(&names);
+	return EXIT_FAILED;
+}
+
+static int too_few(const struct cli_command *c)
+{
+	str usage, rest;
+	str_cut(str_from_z(c->usage), '\n', &usage, &rest);
+	if (c->action_count)
+		name_actions(c, "");
+	else
+		cli_error("something is missing; usage: postern %.*s", STR_ARG(usage));
+	return -1;
+}
+
 int cli_parse(const struct cli_command *c, int argc, char **argv, int *out_exit)
 {
 	int words = 0;
@@ -136,20 +185,10 @@ int cli_parse(const struct cli_command *c, int argc, char **argv, int *out_exit)
 		}
 	}
 	if (words < c->least)
-		return usage_error(c, "something is missing", "");
+		return too_few(c);
 	if (c->most >= 0 && words > c->most)
 		return usage_error(c, ": one word too many", argv[c->most]);
 	return words;
-}
-
-static int unknown_action(const struct cli_command *c, str verb, const char *word)
-{
-	struct buf names = BUF_INIT(256);
-	for (size_t i = 0; i < c->action_count; i++)
-		buf_printf(&names, "%s%s", i ? ", " : "", c->actions[i].name);
-	cli_error("%.*s %s: write one of %.*s", STR_ARG(verb), word, STR_ARG(buf_str(&names)));
-	buf_done(&names);
-	return EXIT_FAILED;
 }
 
 int cli_act(const struct cli_command *c, void *context, int argc, char **argv)
@@ -160,12 +199,12 @@ int cli_act(const struct cli_command *c, void *context, int argc, char **argv)
 		if (strcmp(a->name, argv[0]) != 0)
 			continue;
 		if (argc - 1 < a->least || (a->most >= 0 && argc - 1 > a->most))
-			return cli_error("%.*s %s: too %s words; see: postern %.*s --help",
+			return cli_error("%.*s %s: too %s words; usage: postern %.*s",
 				STR_ARG(verb), a->name, argc - 1 < a->least ? "few" : "many",
-				STR_ARG(verb));
+				STR_ARG(usage_of(c, a->name)));
 		return a->run(context, argc - 1, argv + 1);
 	}
-	return unknown_action(c, verb, argv[0]);
+	return name_actions(c, argv[0]);
 }
 
 /* NULL: there is none. */

@@ -70,7 +70,10 @@ static int show(const struct config *config)
 	struct buf record CLEANUP(buf_done) = BUF_INIT(RECORD_MAX);
 	struct buf out CLEANUP(buf_done) = BUF_INIT(2 * RECORD_MAX);
 	struct err err = { "" };
-	if (pem_read(config->arc.key, &pem, &err) < 0)
+	int rc = pem_read(config->arc.key, &pem, &err);
+	if (rc == -ENOENT)
+		return cli_error("%s; to make one: postern dkim-key --make rsa", err.text);
+	if (rc < 0)
 		return cli_err(&err);
 	struct dkim_private_key *key = dkim_private_key_parse(buf_str(&pem), &err);
 	if (!key)

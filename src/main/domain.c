@@ -51,11 +51,12 @@ static int catch_all(void *context, int argc, char **argv)
 	int r = directory_domain_set_catch_all(t->store, domain, address, &err);
 	if (r)
 		return fail(r, domain, &err);
-	if (address.n)
-		printf("%.*s takes what nobody else has in %.*s\n", STR_ARG(address),
-			STR_ARG(domain));
-	else
+	if (address.n == 0) {
 		printf("%.*s has no catch-all\n", STR_ARG(domain));
+		return EXIT_DONE;
+	}
+	printf("%.*s takes what nobody else has in %.*s\n", STR_ARG(address), STR_ARG(domain));
+	tool_warn_unknown(t, address);
 	return EXIT_DONE;
 }
 

@@ -57,8 +57,11 @@ static int unknown_verb(const char *name)
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (verbs[i].help)
 			buf_printf(&names, "%s%s", names.n ? ", " : "", verbs[i].name);
-	cli_error("\"%s\" is nothing that postern does; it knows: %.*s", name,
-		STR_ARG(buf_str(&names)));
+	if (name[0] == '-')
+		cli_error("%s: the verb comes first, as in: postern check -c FILE", name);
+	else
+		cli_error("\"%s\" is nothing that postern does; it knows: %.*s", name,
+			STR_ARG(buf_str(&names)));
 	buf_done(&names);
 	return EXIT_FAILED;
 }
@@ -100,5 +103,8 @@ int main(int argc, char **argv)
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		name = "help";
 	const struct verb *verb = find_verb(name);
-	return verb ? verb->run(argc - 1, argv + 1) : unknown_verb(name);
+	int status = verb ? verb->run(argc - 1, argv + 1) : unknown_verb(name);
+	/* Whoever reads it must not take half of it for all. */
+	bool written = !ferror(stdout) && fflush(stdout) == 0;
+	return written || status == EXIT_FAILED ? status : cli_error("cannot write what was found");
 }

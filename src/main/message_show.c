@@ -2,6 +2,7 @@
 
 #include "mail/inspect.h"
 #include "mail/mail.h"
+#include "main/why_text.h"
 
 #include <stdio.h>
 
@@ -236,16 +237,19 @@ static void print_bits(const char *before, uint32_t bits, const char *const *nam
 			printf("%s%s", before, names[i]);
 }
 
-/* One line; what a terminal would obey is shown as a dot. */
+/* Without what a terminal would obey. */
+static void print_text(str s)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(SIZE_MAX / 2);
+	why_text(&text, s, SIZE_MAX);
+	if (text.n)
+		fwrite(text.p, 1, text.n, stdout);
+}
+
 static void print_line(const char *label, str s)
 {
 	printf("%s", label);
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		bool c1 = c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
-		putchar(c < ' ' || c == 127 || c1 ? '.' : c);
-		i += c1;
-	}
+	print_text(s);
 	putchar('\n');
 }
 
@@ -259,7 +263,8 @@ static void print_flags(const char *before, uint32_t flags)
 
 static void print_inspection(const struct inspection *i)
 {
-	printf("  is: %s %.*s", inspect_class_name(i->class), STR_ARG(i->type));
+	printf("  is: %s ", inspect_class_name(i->class));
+	print_text(i->type);
 	print_flags(" ", i->flags);
 	putchar('\n');
 	for (size_t j = 0; j < i->entries_n; j++) {
@@ -298,8 +303,10 @@ static void show_text(struct mail *m, struct inspector *in)
 	}
 	for (size_t i = 0; i < m->uris.n; i++) {
 		const struct uri_found *f = &m->uris.list[i];
-		printf("uri: %.*s://", STR_ARG(f->uri.scheme));
-		printf("%.*s", STR_ARG(f->uri.host));
+		printf("uri: ");
+		print_text(f->uri.scheme);
+		printf("://");
+		print_text(f->uri.host);
 		print_bits(" in ", f->where, wheres, ARRAY_LEN(wheres));
 		print_bits(" ", f->uri.flags, uri_flags, ARRAY_LEN(uri_flags));
 		print_line(" ", f->uri.path);

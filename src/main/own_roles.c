@@ -11,6 +11,7 @@ struct run {
 	void *arg;
 	struct loop *loop;
 	struct resolver *resolver;
+	struct resolver_calls calls; /* of it */
 	struct antivirus *antivirus; /* NULL: there is none */
 	int status;
 };
@@ -18,9 +19,8 @@ struct run {
 static void run_task(struct task *t, void *arg)
 {
 	struct run *r = arg;
-	struct resolver_calls calls = resolver_local(r->resolver);
 	struct own_roles roles = { .t = t,
-		.asker = { .t = t, .calls = &calls, .deadline = NEVER },
+		.asker = { .t = t, .calls = &r->calls, .deadline = NEVER },
 		.has_antivirus = r->antivirus };
 	if (r->antivirus)
 		roles.antivirus = antivirus_local(r->antivirus);
@@ -34,9 +34,12 @@ static int set_up(struct run *r, const struct log *log, const struct config *con
 	r->resolver = resolver_new(r->loop, log, config, &err);
 	if (!r->resolver)
 		return cli_err(&err);
+	r->calls = resolver_local(r->resolver);
 	if (antivirus && config->antivirus.servers.n &&
-		antivirus_new(r->loop, log, config, &r->antivirus) < 0)
+		antivirus_new(r->loop, log, config, &r->calls, &r->antivirus) < 0)
 		return cli_error("out of memory");
+	if (r->antivirus)
+		antivirus_resolver_is_there(r->antivirus);
 	return task_start(r->loop, run_task, r, NULL) < 0 ? cli_error("out of memory") : EXIT_DONE;
 }
 

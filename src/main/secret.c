@@ -26,7 +26,8 @@ static bool read_line(int fd, char *out, size_t size)
 		}
 		if (n + 1 >= size)
 			return false;
-		out[n++] = c;
+		/* A NUL would end it unseen; control characters are refused. */
+		out[n++] = c ? c : '\1';
 	}
 	out[n] = '\0';
 	return n > 0;

@@ -1,6 +1,7 @@
 #include "main/tool.h"
 
 #include "base/clock.h"
+#include "directory/directory.h"
 #include "directory/domain.h"
 #include "main/cli.h"
 
@@ -86,6 +87,21 @@ bool tool_is_local(struct tool *t, str address)
 	else if (r)
 		cli_err(&err);
 	return r == 0;
+}
+
+void tool_warn_unknown(struct tool *t, str address)
+{
+	struct directory *d;
+	struct directory_route route;
+	struct err err;
+	if (directory_open(t->config->data_dir.p, t->config->directory.detail_separator, &d, &err) <
+		0)
+		return;
+	if (directory_resolve(d, address, &t->arena, &route, &err) == 0 &&
+		route.answer != DIRECTORY_DELIVER)
+		cli_warning("%.*s leads to no account yet: mail for it is put off until it does",
+			STR_ARG(address));
+	directory_close(d);
 }
 
 void tool_date(int64_t seconds, char out[static TOOL_DATE_SIZE])

@@ -39,6 +39,9 @@ bool tool_domain(struct tool *t, const char *text, str *out) MUST_USE;
  * anything else would lead nowhere. */
 bool tool_is_local(struct tool *t, str address) MUST_USE;
 
+/* Warns where nobody here has that address: mail that is led there waits for it. */
+void tool_warn_unknown(struct tool *t, str address);
+
 /* What follows the '@'. */
 str tool_domain_of(str address);
 

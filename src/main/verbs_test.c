@@ -223,9 +223,11 @@ static void test_accounts(void **state)
 	EXPECT(f, 2, "is there already", account, "add", "postmaster@example.org");
 	EXPECT(f, 2, "is not a domain of this server", account, "add", "bob@elsewhere.example");
 	EXPECT(f, 2, "is not an address", account, "add", "bob");
-	EXPECT(f, 2, "too few words", account, "add");
+	EXPECT(f, 2, "account add: too few words; usage: postern account add ADDRESS\n", account,
+		"add");
+	EXPECT(f, 2, "usage: postern account disable|enable ADDRESS\n", account, "enable");
 	EXPECT(f, 2, "write one of add, list", account, "ad", "x");
-	EXPECT(f, 2, "something is missing", account, "--json");
+	EXPECT(f, 2, "account: write one of add, list", account, "--json");
 	EXPECT(f, 0, "\"address\":\"Bob@example.org\",\"id\":2,", account, "list", "--json");
 	EXPECT(f, 0, "may not log in", account, "disable", "bob@example.org");
 	assert_false(password_fits(f, "bob@example.org", "secret word"));
@@ -389,6 +391,19 @@ static void test_check(void **state)
 	EXPECT(f, 0, "does not name other.example.org", check, "--");
 	EXPECT(f, 0, "no mail can come in", check, "--");
 	EXPECT(f, 0, "can be read on their way", check, "--");
+	write_config(f,
+		"\xef\xbb\xbfhostname = \"mail.example.org\"; data_dir = \"data\";\n"
+		"tls: { certificate = \"tls/cert.pem\"; key = \"tls/key.pem\"; };\n"
+		"smtp: { listen = [ ]; xclient_from = [ \"0.0.0.0/0\", \"10.0.0.0/8\" ]; };\n"
+		"resolver: { trust_anchor = \"postern.conf\"; };\n");
+	EXPECT(f, 0, "smtp.xclient_from: a large part of the Internet may say", check, "--");
+	assert_null(strstr(f->out, "resolver."));
+	write_config(f, "hostname = \"mail.example.org\"; data_dir = \"data\";\n"
+			"tls: { certificate = \"tls/cert.pem\"; key = \"tls/key.pem\"; };\n"
+			"smtp: { listen = [ ]; proxy_from = [ \"10.0.0.0/8\", \"fd00::/16\" ]; };\n"
+			"resolver: { trust_anchor = \"tls/cert.pem\"; };\n");
+	EXPECT(f, 1, "cert.pem:1: no DNSKEY or DS record", check, "--");
+	assert_null(strstr(f->out, "a large part of the Internet"));
 	write_config(f, "hostname = \"mail.example.org\"; data_dir = \"data\";\n");
 	EXPECT(f, 1, "tls/fullchain.pem", check, "--");
 	write_config(f, "hostname = \"mail.example.org\"; data_dir = \"nowhere\";\n");
@@ -397,6 +412,22 @@ static void test_check(void **state)
 	expect_(f, RUN(f, check, "", "--manual"), 0, ".TH POSTERN.CONF 5", __LINE__);
 	unlink(f->config);
 	EXPECT(f, 1, "cannot be read: No such file", check, "--");
+}
+
+/* A slip in a target is told; that it is to come soon is allowed. */
+static void targets_that_are_not_there(void **state)
+{
+	struct fixture *f = *state;
+	const char *told = "warning: nobody@example.org leads to no account yet";
+	EXPECT(f, 0, told, alias, "add", "sales@example.org", "alice@example.org",
+		"nobody@example.org");
+	EXPECT(f, 0, told, domain, "catch-all", "example.org", "nobody@example.org");
+	EXPECT(f, 0, told, alias, "add", "@example.org", "nobody@example.org");
+	EXPECT(f, 0, "added", alias, "add", "info@example.org", "sales@example.org");
+	assert_null(strstr(f->out, "warning"));
+	EXPECT(f, 0, "alice@example.org takes", domain, "catch-all", "example.org",
+		"alice@example.org");
+	assert_null(strstr(f->out, "warning"));
 }
 
 static void test_verify(void **state)
@@ -487,6 +518,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lists_from_files, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_thresholds, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_check, setup_made, teardown),
+		cmocka_unit_test_setup_teardown(targets_that_are_not_there, setup_made, teardown),
 		cmocka_unit_test_setup_teardown(test_verify, setup_made, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

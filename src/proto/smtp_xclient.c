@@ -48,7 +48,8 @@ static bool read_typed(struct smtp_xclient *x, unsigned id, str *value)
 		return read_port(*value, &x->destination_port);
 	case SMTP_XCLIENT_PROTO:
 		return str_equal_nocase(*value, STR("SMTP")) ||
-		       str_equal_nocase(*value, STR("ESMTP"));
+		       str_equal_nocase(*value, STR("ESMTP")) ||
+		       str_equal_nocase(*value, STR("LMTP")); /* Dovecot's, in front of LMTP */
 	default:
 		return true;
 	}

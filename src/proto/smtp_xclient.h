@@ -35,8 +35,7 @@ struct smtp_xclient {
 	uint16_t port, destination_port;                  /* PORT, DESTPORT where VALUE, else 0 */
 };
 
-/* NAME and HELO are not checked as host names; PROTO is SMTP or ESMTP. On failure *out_syntax is
- * set
- * (`at` counted from s.p) and *out is untouched. */
+/* NAME and HELO are not checked as host names; PROTO is SMTP, ESMTP or LMTP. On failure *out_syntax
+ * is set (`at` counted from s.p) and *out is untouched. */
 bool smtp_xclient_parse(str s, struct arena *arena, struct smtp_xclient *out,
 	struct smtp_syntax *out_syntax) MUST_USE;

@@ -238,8 +238,8 @@ static int commit(struct smtpd_session *s, const struct filter_judge_reply *verd
 		.body = summary.body,
 		.bodystructure = summary.bodystructure,
 		.date = summary.date_valid ? summary.date.seconds : now,
-		/* One that no filter has judged has no record of it. */
-		.judged = verdict && verdict->record.n,
+		/* Also where the one finding is that no filter could. */
+		.judged = verdict,
 		.findings = verdict ? verdict->names : (struct ipc_strs){ 0 },
 	};
 	if (x->doubt.count && verdict && verdict->record.n)
@@ -336,8 +336,10 @@ static struct smtp_reply conclude(struct smtpd_session *s, int rc, const struct 
 	struct smtpd_transaction *x = &s->transaction;
 	bool taken = rc == 0 && worst_result(results) == 0;
 	smtpd_count_message(s, taken ? 250 : 451);
-	if (taken)
+	if (taken) {
 		log_accepted(s);
+		s->errors = 0; /* a client of use may have mail for some who are gone */
+	}
 	struct smtp_reply reply = { 0 }, no = { 0 }, yes = accepted(s);
 	if (s->protocol == SMTPD_SMTP) {
 		rc = rc < 0 ? rc : worst_result(results);
@@ -408,14 +410,20 @@ static struct smtp_reply judge_and_store(struct smtpd_session *s, struct arena *
 	return verdict.code ? smtpd_refuse_judged(s, &verdict) : store(s, &verdict, a);
 }
 
+/* Counts and records the refusal of the message; with its id. */
+static struct smtp_reply refuse(struct smtpd_session *s, const struct smtp_reply *reply)
+{
+	smtpd_count_message(s, reply->code);
+	smtpd_record_refused(s, reply);
+	return smtpd_with_id(s, reply);
+}
+
 /* The whole message stands in the spool. */
 static struct smtp_reply finish_message(struct smtpd_session *s)
 {
 	struct smtp_reply reply = refusal(s);
 	if (reply.code) {
-		smtpd_count_message(s, reply.code);
-		smtpd_record_refused(s, &reply);
-		reply = smtpd_with_id(s, &reply);
+		reply = refuse(s, &reply);
 		reply = refuse_for_all(s, &reply);
 	} else {
 		struct arena arena CLEANUP(arena_done) =
@@ -543,6 +551,18 @@ static struct smtp_reply chunk_refusal(struct smtpd_session *s)
 	return early;
 }
 
+/* The reply to a chunk before the last, which is one in LMTP too. The client need not send the rest
+ * of what is too large already. */
+static struct smtp_reply chunk_taken(struct smtpd_session *s, uint64_t size)
+{
+	if (!incoming_too_large(&s->transaction.incoming))
+		return smtpd_say(s, 250, 2, 0, 0, "%llu bytes taken", (unsigned long long)size);
+	struct smtp_reply no = refusal(s);
+	no = refuse(s, &no);
+	smtpd_reset(s);
+	return no;
+}
+
 struct smtp_reply smtpd_bdat(struct smtpd_session *s, const struct smtp_command *command)
 {
 	struct smtpd_transaction *x = &s->transaction;
@@ -560,7 +580,7 @@ struct smtp_reply smtpd_bdat(struct smtpd_session *s, const struct smtp_command 
 	}
 	x->chunking = true;
 	if (!command->bdat.last)
-		return smtpd_say(s, 250, 2, 0, 0, "%llu bytes taken", (unsigned long long)size);
+		return chunk_taken(s, size);
 	incoming_finish_chunks(&x->incoming);
 	return finish_message(s);
 }

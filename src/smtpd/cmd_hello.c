@@ -58,7 +58,8 @@ struct smtp_reply smtpd_starttls(struct smtpd_session *s, const struct smtp_comm
 	/* Throws away what came in plain behind the command. */
 	int rc = stream_start_tls(s->task, s->stream, s->world->tls, deadline);
 	if (rc < 0) {
-		log_info(&s->log, "TLS handshake failed", F_Z("error", strerrordesc_np(-rc)));
+		log_info(&s->log, "TLS handshake failed",
+			F_Z("error", stream_tls_failure(s->stream, rc)));
 		s->over = true;
 	}
 	s->world->counts->tls += rc == 0;
@@ -129,11 +130,23 @@ struct smtp_reply smtpd_xclient(struct smtpd_session *s, const struct smtp_comma
 		return smtpd_say(
 			s, 421, 4, 7, 0, "Too many connections from this client, try later");
 	}
-	return smtpd_say(
-		s, 220, 0, 0, 0, "%.*s ESMTP Postern", STR_ARG(s->world->config->hostname));
+	return smtpd_say(s, 220, 0, 0, 0, "%.*s %s Postern", STR_ARG(s->world->config->hostname),
+		s->protocol == SMTPD_LMTP ? "LMTP" : "ESMTP");
 }
 
 /* ── PROXY ────────────────────────────────────────────────────────────────────────────────── */
+
+/* rc: 0, or why no more was read; who has hung up is told nothing. */
+static void refuse_proxy(struct smtpd_session *s, int rc, const char *why)
+{
+	log_warning(&s->log, "refused: a client in smtp.proxy_from without a PROXY header",
+		F_Z("reason", why));
+	if (rc < 0 && rc != -ETIMEDOUT)
+		return;
+	struct smtp_reply no = smtpd_say(s, 421, 4, 7, 0, "%.*s: expected a PROXY header first: %s",
+		STR_ARG(s->world->config->hostname), why);
+	smtpd_put_reply(s, &no);
+}
 
 bool smtpd_read_proxy(struct smtpd_session *s)
 {
@@ -146,14 +159,14 @@ bool smtpd_read_proxy(struct smtpd_session *s)
 	const char *why = "no header came";
 	str in = STR_EMPTY;
 	enum proxy_result result = PROXY_MORE;
-	while (result == PROXY_MORE) {
-		if (stream_peek_least(s->task, s->stream, in.n + 1, deadline, &in) < 0)
-			break;
-		result = proxy_parse(in, &header, &used, &why);
+	int rc = 0;
+	while (result == PROXY_MORE && rc == 0) {
+		rc = stream_peek_least(s->task, s->stream, in.n + 1, deadline, &in);
+		if (rc == 0)
+			result = proxy_parse(in, &header, &used, &why);
 	}
 	if (result != PROXY_DONE) {
-		log_warning(&s->log, "refused: a client in smtp.proxy_from without a PROXY header",
-			F_Z("reason", why));
+		refuse_proxy(s, rc, why);
 		return false;
 	}
 	stream_consume(s->stream, used);

@@ -25,12 +25,34 @@ struct smtp_reply smtpd_expn(struct smtpd_session *s, const struct smtp_command 
 	return smtpd_say(s, 502, 5, 5, 1, "Lists are not expanded");
 }
 
+/* What this client can use now. */
+static bool is_of_use(const struct smtpd_session *s, enum smtp_verb verb)
+{
+	switch (verb) {
+	case SMTP_VERB_EHLO:
+	case SMTP_VERB_HELO:
+		return s->protocol == SMTPD_SMTP;
+	case SMTP_VERB_LHLO:
+		return s->protocol == SMTPD_LMTP;
+	case SMTP_VERB_STARTTLS:
+		return smtpd_extensions(s) & SMTP_EXT_STARTTLS;
+	case SMTP_VERB_XCLIENT:
+		return smtpd_extensions(s) & SMTP_EXT_XCLIENT;
+	case SMTP_VERB_AUTH:
+	case SMTP_VERB_EXPN:
+		return false;
+	default:
+		return true;
+	}
+}
+
 struct smtp_reply smtpd_help(struct smtpd_session *s, const struct smtp_command *command)
 {
 	struct buf text CLEANUP(buf_done) = BUF_INIT(2048);
 	buf_printf(&text, "Postern %s. Commands:", POSTERN_VERSION);
 	for (int verb = SMTP_VERB_UNKNOWN + 1; verb < SMTP_VERB_NOT_SMTP; verb++)
-		buf_printf(&text, "\n%s", smtp_verb_usage((enum smtp_verb)verb));
+		if (is_of_use(s, (enum smtp_verb)verb))
+			buf_printf(&text, "\n%s", smtp_verb_usage((enum smtp_verb)verb));
 	return smtpd_say(s, 214, 2, 0, 0, "%.*s", STR_ARG(buf_str(&text)));
 }
 

@@ -230,9 +230,9 @@ struct smtp_reply smtpd_refuse_judged(struct smtpd_session *s, const struct filt
 	struct smtp_reply reply = smtpd_say(s, (int)v->code, (int)v->klass, (int)v->subject,
 		(int)v->detail, "%.*s", STR_ARG(v->text));
 	smtpd_count_message(s, reply.code);
-	if (v->record.n)
-		(void)!delivery_record(s->task, &s->world->delivery, &in, &arena, &out);
-	else
+	/* Of one that was not judged there is no record: only its finding is counted. */
+	(void)!delivery_record(s->task, &s->world->delivery, &in, &arena, &out);
+	if (v->record.n == 0)
 		smtpd_record_refused(s, &reply);
 	return smtpd_with_id(s, &reply);
 }

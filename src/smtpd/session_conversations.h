@@ -8,7 +8,7 @@
 
 #define GREETING "220 mx.here.test ESMTP Postern\r\n"
 #define EXTENSIONS                                                                                 \
-	"250-PIPELINING\r\n250-SIZE 65536\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-DSN\r\n"          \
+	"250-PIPELINING\r\n250-SIZE 65536\r\n250-8BITMIME\r\n250-CHUNKING\r\n"                     \
 	"250-SMTPUTF8\r\n250-LIMITS RCPTMAX=1000\r\n250 ENHANCEDSTATUSCODES\r\n"
 #define EHLO "250-mx.here.test greets client.test\r\n" EXTENSIONS
 #define BYE "221 2.0.0 mx.here.test closing the connection\r\n"
@@ -18,6 +18,12 @@
 #define ACCEPTED "250 2.0.0 Ok: accepted as ID\r\n"
 #define OK "250 2.0.0 Ok\r\n"
 #define NOT_NOW "451 4.3.0 Cannot store this message now, try again later (ID)\r\n"
+
+#define HELP_FOR_ALL                                                                               \
+	"214-2.0.0 MAIL FROM:<sender> [parameters]\r\n"                                            \
+	"214-2.0.0 RCPT TO:<recipient> [parameters]\r\n214-2.0.0 DATA\r\n"                         \
+	"214-2.0.0 BDAT size [LAST]\r\n214-2.0.0 RSET\r\n214-2.0.0 NOOP [text]\r\n"                \
+	"214-2.0.0 VRFY user\r\n214-2.0.0 HELP [command]\r\n"
 
 struct step {
 	const char *say, *told;
@@ -181,18 +187,9 @@ static const struct conversation conversations[] = {
 						     "mailboxes\r\n" },
 			{ "STARTTLS\r\n", "454 4.7.0 TLS is not available\r\n" },
 			{ "XCLIENT ADDR=192.0.2.9\r\n", "550 5.7.0 XCLIENT is not for you\r\n" },
-			{ "HELP\r\n",
-				"214-2.0.0 Postern " POSTERN_VERSION
-				". Commands:\r\n214-2.0.0 EHLO domain\r\n214-2.0.0 HELO "
-				"domain\r\n214-2.0.0 LHLO domain\r\n214-2.0.0 MAIL FROM:<sender> "
-				"[parameters]\r\n214-2.0.0 RCPT TO:<recipient> "
-				"[parameters]\r\n214-2.0.0 DATA\r\n214-2.0.0 BDAT size "
-				"[LAST]\r\n214-2.0.0 RSET\r\n214-2.0.0 NOOP [text]\r\n214-2.0.0 "
-				"VRFY "
-				"user\r\n214-2.0.0 EXPN list\r\n214-2.0.0 HELP "
-				"[command]\r\n214-2.0.0 "
-				"QUIT\r\n214-2.0.0 STARTTLS\r\n214-2.0.0 AUTH mechanism "
-				"[initial-response]\r\n214 2.0.0 XCLIENT attribute=value ...\r\n" },
+			{ "HELP\r\n", "214-2.0.0 Postern " POSTERN_VERSION
+				      ". Commands:\r\n214-2.0.0 EHLO domain\r\n214-2.0.0 HELO "
+				      "domain\r\n" HELP_FOR_ALL "214 2.0.0 QUIT\r\n" },
 			{ "QUIT\r\n", BYE }, { "NOOP\r\n", "" } },
 		"", NULL },
 	{ "the limit on recipients", SMTPD_SMTP,
@@ -212,6 +209,16 @@ static const struct conversation conversations[] = {
 				     "connection\r\n" },
 			{ "NOOP\r\n", "" } },
 		"", three_errors },
+	{ "errors before a message that is taken", SMTPD_SMTP,
+		{ { "", GREETING }, { "HELO client.test\r\n", NULL }, { "FOO\r\n", NULL },
+			{ "MAIL FROM:<a@away.test>\r\n", SENDER },
+			{ "RCPT TO:<nobody@here.test>\r\n", NULL },
+			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT }, { "DATA\r\n", GO },
+			{ "x\r\n.\r\n", ACCEPTED }, { "FOO\r\n", NULL }, { "FOO\r\n", NULL },
+			{ "FOO\r\n", "500 5.5.1 that is not a command known here\r\n"
+				     "421 4.7.0 mx.here.test: too many errors, closing the "
+				     "connection\r\n" } },
+		"1\nx\r\n", three_errors },
 	{ "sizes", SMTPD_SMTP,
 		{ { "", GREETING }, { "EHLO client.test\r\n", NULL },
 			{ "MAIL FROM:<a@away.test> SIZE=9\r\n",
@@ -232,6 +239,17 @@ static const struct conversation conversations[] = {
 				"552 5.3.4 Message far too large, closing the connection\r\n" },
 			{ "NOOP\r\n", "" } },
 		"1\n123456\r\n", small_messages },
+	{ "chunks that are too large together", SMTPD_LMTP,
+		{ { "", NULL }, { "LHLO client.test\r\n", NULL },
+			{ "MAIL FROM:<a@away.test>\r\n", SENDER },
+			{ "RCPT TO:<alice@here.test>\r\n", RECIPIENT },
+			{ "RCPT TO:<bob@here.test>\r\n", RECIPIENT },
+			{ "BDAT 8\r\n12345678", "250 2.0.0 8 bytes taken\r\n" },
+			{ "BDAT 1\r\n9",
+				"552 5.3.4 Message too large: at most 8 bytes are taken (ID)\r\n" },
+			{ "BDAT 4 LAST\r\nQUIT", "503 5.5.1 Give sender and recipients first\r\n" },
+			{ "QUIT\r\n", BYE } },
+		"", small_messages },
 	{ "far too large while it comes", SMTPD_SMTP,
 		{ { "", GREETING }, { "HELO client.test\r\n", NULL },
 			{ "MAIL FROM:<a@away.test>\r\n", SENDER },
@@ -379,7 +397,25 @@ static const struct conversation conversations[] = {
 			{ "EHLO client.test\r\n", EHLO }, { "QUIT\r\n", BYE } },
 		"", behind_proxy },
 	{ "no PROXY header where there should be one", SMTPD_SMTP,
-		{ { "EHLO client.test\r\n", "" }, { "QUIT\r\n", "" } }, "", behind_proxy },
+		{ { "EHLO client.test\r\n",
+			  "421 4.7.0 mx.here.test: expected a PROXY header first: no PROXY "
+			  "header\r\n" },
+			{ "QUIT\r\n", "" } },
+		"", behind_proxy },
+	{ "XCLIENT over LMTP", SMTPD_LMTP,
+		{ { "", "220 mx.here.test LMTP Postern\r\n" }, { "LHLO client.test\r\n", NULL },
+			{ "XCLIENT ADDR=198.51.100.7 HELO=other.test PROTO=LMTP\r\n",
+				"220 mx.here.test LMTP Postern\r\n" },
+			{ "MAIL FROM:<a@away.test>\r\n", SENDER }, { "QUIT\r\n", BYE } },
+		"", with_xclient },
+	{ "help over LMTP, for who may use XCLIENT", SMTPD_LMTP,
+		{ { "", NULL },
+			{ "HELP\r\n",
+				"214-2.0.0 Postern " POSTERN_VERSION
+				". Commands:\r\n214-2.0.0 LHLO domain\r\n" HELP_FOR_ALL
+				"214-2.0.0 QUIT\r\n214 2.0.0 XCLIENT attribute=value ...\r\n" },
+			{ "QUIT\r\n", BYE } },
+		"", with_xclient },
 	{ "XCLIENT", SMTPD_SMTP,
 		{ { "", GREETING },
 			{ "XCLIENT NAME=new.test ADDR=198.51.100.7 HELO=other.test PROTO=ESMTP\r\n",

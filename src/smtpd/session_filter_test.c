@@ -252,6 +252,7 @@ static void the_second_failure_is_the_last(void **state)
 		assert_int_equal(s->w.commits, 1);
 		assert_int_equal(s->w.copies, 1);
 		assert_int_equal(s->w.junk, 1);
+		assert_int_equal(s->w.found_spam, 1);
 		str traces = buf_str(&s->w.traces), record = buf_str(&s->w.records);
 		assert_true(str_find(traces,
 				    STR("\r\nAuthentication-Results: mx.here.test; none")) > 0);

@@ -206,7 +206,7 @@ static inline int testing_commit(struct task *t, void *self,
 	out->results = (struct ipc_u64s){ results, in->accounts.n };
 	out->suspects = w->failures;
 	(void)!str_copy_z(in->id, w->id, sizeof w->id);
-	ASSERT(in->judged == (in->findings.n == 1));
+	ASSERT(in->findings.n <= in->judged);
 	bool junk = false;
 	for (size_t i = 0; i < in->junk.n; i++)
 		junk |= in->junk.v[i] != 0;
@@ -272,8 +272,10 @@ static inline int testing_record(struct task *t, void *self,
 	struct delivery_record_reply *out)
 {
 	struct testing_world *w = self;
-	ASSERT(str_starts(in->record, STR("{\"id\":\"")) && str_ends(in->record, STR("}")));
-	w->refused++;
+	ASSERT(in->record.n ? str_starts(in->record, STR("{\"id\":\"")) &&
+				      str_ends(in->record, STR("}"))
+			    : in->judged);
+	w->refused += in->record.n > 0;
 	w->found_spam += in->judged && in->findings.n == 1;
 	return 0;
 }

@@ -27,6 +27,7 @@ static const struct {
 	{ "smtpd", "directory", false }, { "smtpd", "delivery", false },
 	{ "smtpd", "filter", true }, { "filter", "resolver", false },
 	{ "filter", "antivirus", false }, { "filter", "directory", false },
+	{ "antivirus", "resolver", false },
 	{ "mailbox", "directory", false }, { "mailbox", "delivery", false },
 	{ "delivery", "mailbox", false }, /* changes */
 };

@@ -60,6 +60,25 @@ def test_verdicts(make_server, fake):
     assert "infected" in told and clamd.SIGNATURE in told
 
 
+@pytest.mark.parametrize("name", ["clamd", "clamd.remote.test"])
+def test_a_server_with_a_name(make_server, name):
+    """The resolver finds it, now and when it has moved."""
+    with clamd.Fake(tcp=True) as fake:
+        record = [f"{name} 1 A 127.0.0.1", f"{name} 1 AAAA ::1"]
+        server = make_server(settings={"antivirus": {"servers": [f"{name}:{fake.port}"]},
+                                       "resolver": {"local_zones": ["."], "records": record}})
+        server.wait_log(f"a virus scanner answers role=antivirus server={name}:{fake.port}")
+        assert server.send(INFECTED).matches(f"550 5.7.1 This message has a virus: {clamd.SIGNATURE}")
+        assert not server.logged("a virus scanner is down")
+
+
+def test_a_name_without_an_address(make_server):
+    server = make_server(settings={"antivirus": {"servers": ["clamd.nowhere.test:3310"]}})
+    server.wait_log("a virus scanner is down .*no address for its name: nxdomain")
+    reply = server.send(CLEAN)
+    assert reply.code == 250 and "VIRUS_FAILED" in findings(server, reply)
+
+
 def test_the_same_content_is_not_scanned_again(make_server):
     with clamd.Fake() as fake:
         server = make_server(settings=settings(fake))

@@ -186,6 +186,34 @@ def test_signatures(auth, tmp_path):
         assert "changed: bh= says " + signature["body_hash_expected"] in text
 
 
+LISTED = MESSAGE.replace(b"Subject: a", b"Subject: [things] a")
+
+
+@pytest.mark.parametrize("signed, seen, told", [
+    (MESSAGE, (b"Subject: ", b"Subject: [things] "), "the Subject was signed without [things]"),
+    (MESSAGE, (b"Subject: ", b"Subject: Re: [things]  "), ""),
+    (MESSAGE, (b"From: Alice <alice@example.org>", b"From: Alice via List <list@example.org>\r\nReply-To: Alice "
+               b"<alice@example.org>"), "From was signed as it stands in Reply-To"),
+    (MESSAGE, (b"From: ", b"Cc: carl@example.net\r\nFrom: "), "Cc was added, or was another when it was signed: "
+                                                              "without it the rest is as it was"),
+    (LISTED, (b"To: bob", b"To: rob"), ""),
+])
+def test_what_has_changed(auth, tmp_path, signed, seen, told):
+    key = sign.Key(tmp_path)
+    message = sign.dkim(signed, key, "example.org", "s1", (b"from", b"to", b"cc", b"subject"), more=b"cc")
+    with dns.Dns(ZONE | {("s1._domainkey.example.org", "TXT"): [key.record]}) as server:
+        words = ("--json", "--ip", "192.0.2.1", "--from", "a@example.org")
+        [signature] = auth(message, *words, server=server)["dkim"]
+        assert signature["header_matches"] and signature["header_changed"] == ""
+        head, rest = message.split(b"Return-Path", 1)
+        message = head + b"Return-Path" + rest.replace(*seen)
+        [signature] = auth(message, *words, server=server)["dkim"]
+        assert signature["body_matches"] and not signature["header_matches"]
+        assert signature["header_changed"] == told
+        text = auth(message, *words[1:], server=server)
+        assert f"header     {told or 'one of the signed fields has changed, or the key is another'}\n" in text
+
+
 def sealed(message, key, tmp_path, domains, results):
     """The message after servers of these domains, each with the next of the results, have passed it on."""
     path = tmp_path / "sealed"

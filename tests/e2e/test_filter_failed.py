@@ -95,6 +95,13 @@ def test_once_deferred_then_tagged(poisoned, how):
     done = server.verb("quarantine", "release", second.id, check=False)
     assert done.returncode == 2 and "have it already" in done.stderr
 
+    # It is counted as what it is, among the findings.
+    def counted():
+        counts = json.loads(server.verb("stats", "findings", "--json").stdout or "{}")
+        return [f for f in counts.get("findings", []) if f["name"] == "FILTER_FAILED"]
+    (count,) = procs.wait_until(counted, 20, "the count")
+    assert (count["spam"], count["ham"]) == (1, 0)
+
     # From now on no filter gets it, and others are judged as ever.
     procs.wait_until(lambda: shim.deaths() == 2, 20, "the end of a filter")
     assert send(server, text).code == 250

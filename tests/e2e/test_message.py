@@ -49,3 +49,13 @@ def test_pdf_with_script(tmp_path):
     assert attachment["flags"] == ["javascript", "open-action", "links"]
     assert attachment["uris"] == ["http://a.example/"]
     assert "leads to: http://a.example/" in show(tmp_path, message)
+
+
+def test_nothing_for_the_terminal(tmp_path):
+    """What a stranger wrote is shown without what a terminal would obey."""
+    odd = "\x1b[31m\x07\x7f\x9b1m\u202e\u2028"
+    message = (f"Subject: a{odd}b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+               f'<p>c{odd}d</p><a href="http://e{odd}.example/{odd}">f</a>\r\n').encode()
+    told = show(tmp_path, message)
+    assert "subject: a?" in told and "uri: http://e?" in told
+    assert not set(odd) - set("[31m") & set(told), told

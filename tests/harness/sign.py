@@ -29,14 +29,14 @@ def relaxed_body(body):
     return b"".join(line + b"\r\n" for line in lines)
 
 
-def dkim(message, key, domain, selector, fields=(b"from", b"to", b"subject")):
-    """The message (CRLF, no folded fields) with a signature in front."""
+def dkim(message, key, domain, selector, fields=(b"from", b"to", b"subject"), more=b""):
+    """The message (CRLF, no folded fields) with a signature in front. more: names that are signed as absent."""
     header, body = message.split(b"\r\n\r\n", 1)
     present = dict(reversed([(line.split(b":", 1)[0].lower(), line) for line in header.split(b"\r\n")]))
     signed = [name for name in fields if name in present]
     digest = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest())
     value = b" v=1; a=rsa-sha256; c=relaxed/relaxed; d=%s; s=%s; h=%s; bh=%s; b=" % (
-        domain.encode(), selector.encode(), b":".join(signed), digest)
+        domain.encode(), selector.encode(), b":".join([*signed, more] if more else signed), digest)
     lines = [relaxed_field(*present[name].split(b":", 1)) + b"\r\n" for name in signed]
     signature = key.sign(b"".join(lines) + relaxed_field(b"dkim-signature", value))
     return b"DKIM-Signature:" + value + base64.b64encode(signature) + b"\r\n" + message
