@@ -48,6 +48,15 @@ static void put_modseq(struct session *s, const struct account_message *m, bool 
 	mailbox_put(s, &wire);
 }
 
+/* Who asked for silence knows the flags that it set, but not what another session did to the
+ * message before and nobody has told it yet. */
+static bool client_knew(const struct storing *x, size_t i)
+{
+	const struct view *v = &x->s->view;
+	uint64_t before = x->stored.before[i];
+	return before <= v->highestmodseq || view_was_told(v, before);
+}
+
 static void put_results(const struct storing *x, bool uid)
 {
 	struct session *s = x->s;
@@ -57,7 +66,7 @@ static void put_results(const struct storing *x, bool uid)
 		const struct account_message *m = &x->stored.messages.v[i];
 		if (!view_number(&s->view, m->uid))
 			continue;
-		if (!x->what->silent)
+		if (!x->what->silent || !client_knew(x, i))
 			put_flags(s, m, x->keywords, x->keyword_count, uid);
 		else if (s->condstore)
 			put_modseq(s, m, uid);

@@ -288,6 +288,20 @@ static const struct conversation conversations[] = {
 				"* 4 FETCH (UID 5)\r\n* 1 EXPUNGE\r\nc OK FETCH completed\r\n" },
 			{ "d FETCH 4 UID\r\n", "d BAD There are fewer messages\r\n" } },
 		.news = testing_much_happens, .news_at = 3 },
+	{ "a silent STORE is no cover for what others did",
+		{ { LOGIN, LOGGED_IN }, { SELECT, SELECTED },
+			{ "a STORE 2 +FLAGS.SILENT (\\Seen)\r\n",
+				"* FLAGS (" SYSTEM_FLAGS " $Work)\r\n"
+				"* OK [PERMANENTFLAGS (" SYSTEM_FLAGS
+				" $Work \\*)] Flags that can be stored\r\n"
+				"* 2 FETCH (FLAGS (\\Flagged \\Seen \\Recent $Work))\r\n"
+				"a OK STORE completed\r\n" },
+			{ "b STORE 2 +FLAGS.SILENT (\\Answered)\r\n", "b OK STORE completed\r\n" },
+			{ "c NOOP\r\n",
+				"* 1 EXPUNGE\r\n* 3 EXISTS\r\n* 3 RECENT\r\nc OK Done\r\n" },
+			{ "d STORE 1 -FLAGS.SILENT (\\Seen)\r\ne NOOP\r\n",
+				"d OK STORE completed\r\ne OK Done\r\n" } },
+		.news = testing_much_happens, .news_at = 3, .prepare = quiet },
 	{ "deleted while selected",
 		{ { LOGIN, LOGGED_IN },
 			{ "s EXAMINE Junk\r\n",
