@@ -36,7 +36,7 @@ static void plan(struct fetch *f)
 	}
 	f->items = what->items;
 	if (f->items & IMAP_FETCH_MODSEQ)
-		f->s->condstore = true;
+		mailbox_enable_condstore(f->s);
 	if (f->s->condstore && (f->items & IMAP_FETCH_FLAGS))
 		f->items |= IMAP_FETCH_MODSEQ;
 	f->summary = f->items & (IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE);

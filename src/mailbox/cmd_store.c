@@ -142,6 +142,7 @@ struct imap_reply cmd_store(struct session *s, const struct imap_command *c)
 		return (struct imap_reply){ IMAP_NO, STR("READ-ONLY"),
 			STR("The mailbox was opened for reading only") };
 	x.ranges = ranges;
-	s->condstore |= c->store.has_unchanged_since;
+	if (c->store.has_unchanged_since)
+		mailbox_enable_condstore(s);
 	return store_messages(&x, c->uid);
 }

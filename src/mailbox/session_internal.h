@@ -91,6 +91,9 @@ void mailbox_put_untagged(struct session *s, enum imap_status status, str code, 
 int64_t mailbox_deadline(const struct session *s);
 /* A line within a command, without its CRLF; an over-long one is -EMSGSIZE. */
 int mailbox_read_line(struct session *s, str *out) MUST_USE;
+/* The client has shown that it knows modseqs (RFC 7162 §3.1); the first time it is told what all
+ * that it knows of the selected mailbox is worth. */
+void mailbox_enable_condstore(struct session *s);
 /* For a command that read from the stream and got this failure (as in io/stream.h): the session
  * ends, with a BYE where the client may still listen. What is returned is not sent. */
 struct imap_reply mailbox_lost(struct session *s, int rc);

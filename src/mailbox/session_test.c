@@ -246,7 +246,7 @@ static const struct conversation conversations[] = {
 			    { "b ENABLE X CONDSTORE\r\n",
 				    "* ENABLED CONDSTORE\r\nb OK Enabled what is known here\r\n" },
 			    { "c ENABLE CONDSTORE\r\n",
-				    "* ENABLED\r\nc OK Enabled what is known here\r\n" },
+				    "* ENABLED CONDSTORE\r\nc OK Enabled what is known here\r\n" },
 			    { "d IDLE\r\nDONE\r\n", "+ Say DONE\r\nd OK Idled\r\n" },
 			    { "e IDLE\r\nSTOP\r\n", "+ Say DONE\r\ne BAD Expected DONE\r\n" },
 			    { "f STATUS {1048577+}\r\n",
@@ -302,6 +302,13 @@ static const struct conversation conversations[] = {
 			{ "d STORE 1 -FLAGS.SILENT (\\Seen)\r\ne NOOP\r\n",
 				"d OK STORE completed\r\ne OK Done\r\n" } },
 		.news = testing_much_happens, .news_at = 3, .prepare = quiet },
+	{ "modseqs are wanted in the selected mailbox",
+		{ { LOGIN, LOGGED_IN }, { SELECT, SELECTED },
+			{ "a SEARCH MODSEQ 5\r\n", "* OK [HIGHESTMODSEQ 6] The last change\r\n"
+						   "* SEARCH 3 (MODSEQ 5)\r\n"
+						   "a OK SEARCH completed\r\n" },
+			{ "b ENABLE CONDSTORE\r\n",
+				"* ENABLED CONDSTORE\r\nb OK Enabled what is known here\r\n" } } },
 	{ "deleted while selected",
 		{ { LOGIN, LOGGED_IN },
 			{ "s EXAMINE Junk\r\n",
