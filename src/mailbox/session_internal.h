@@ -120,6 +120,7 @@ void mailbox_changed(struct session *s);
 int view_open(struct session *s, str name, bool read_only, struct account_mailbox *out_mailbox,
 	struct err *err) MUST_USE;
 void view_close(struct session *s); /* forgets the selected mailbox; deletes nothing */
+void view_leave(struct session *s); /* for a SELECT: the same, and tells where there was one */
 /* Tells the client what happened in the selected mailbox since the last time: EXISTS, RECENT, FETCH
  * with flags, and, where allowed, EXPUNGE (not during FETCH, STORE, SEARCH: RFC 3501 §7.4.1).
  * Cheap where nothing did, unless `force`d to look at the store. */

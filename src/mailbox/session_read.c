@@ -61,6 +61,8 @@ static int refuse(struct session *s, enum imap_status status, str code, const ch
 static int refuse_syntax(struct session *s, const struct imap_error *error)
 {
 	struct buf wire CLEANUP(buf_done) = BUF_INIT(4096);
+	if (error->of_select)
+		view_leave(s);
 	imap_format_error(&wire, error);
 	mailbox_put(s, &wire);
 	s->errors += error->kind == IMAP_ERROR_SYNTAX;

@@ -309,6 +309,18 @@ static const struct conversation conversations[] = {
 						   "a OK SEARCH completed\r\n" },
 			{ "b ENABLE CONDSTORE\r\n",
 				"* ENABLED CONDSTORE\r\nb OK Enabled what is known here\r\n" } } },
+	{ "a SELECT that fails leaves none selected",
+		{ { LOGIN, LOGGED_IN }, { SELECT, SELECTED },
+			{ "a SELECT \"\"\r\nb CHECK\r\n",
+				CLOSED "a NO [CANNOT] mailbox name is empty\r\n"
+				       "b BAD Select a mailbox first\r\n" },
+			{ SELECT, FLAGS INBOX("0") "s OK [READ-WRITE] Opened\r\n" },
+			{ "c EXAMINE INBOX (X)\r\nd CHECK\r\n",
+				CLOSED "c BAD expected CONDSTORE at byte 18\r\n"
+				       "d BAD Select a mailbox first\r\n" },
+			{ SELECT, FLAGS INBOX("0") "s OK [READ-WRITE] Opened\r\n" },
+			{ "e STATUS \"\" (MESSAGES)\r\nf CHECK\r\n",
+				"e NO [CANNOT] mailbox name is empty\r\nf OK Done\r\n" } } },
 	{ "deleted while selected",
 		{ { LOGIN, LOGGED_IN },
 			{ "s EXAMINE Junk\r\n",
