@@ -321,6 +321,21 @@ static const struct conversation conversations[] = {
 			{ SELECT, FLAGS INBOX("0") "s OK [READ-WRITE] Opened\r\n" },
 			{ "e STATUS \"\" (MESSAGES)\r\nf CHECK\r\n",
 				"e NO [CANNOT] mailbox name is empty\r\nf OK Done\r\n" } } },
+	{ "a refused message that comes nevertheless",
+		{ { LOGIN, LOGGED_IN },
+			{ "a APPEND INBOX (\\Foo) {9+}\r\nb LOGOUT\n\r\n",
+				"a BAD expected \\Seen, \\Answered, \\Flagged, \\Deleted, \\Draft "
+				"or "
+				"a keyword at byte 17\r\n" },
+			{ "c APPEND &x {9+}\r\nd LOGOUT\n {2+}\r\n",
+				"c NO [CANNOT] mailbox name is not valid modified UTF-7\r\n"
+				"* BYE What follows a refused literal cannot be told from "
+				"commands\r\n" } } },
+	{ "a refused message that is far too large",
+		{ { LOGIN, LOGGED_IN },
+			{ "a APPEND &x {262144+}\r\n",
+				"a NO [CANNOT] mailbox name is not valid modified UTF-7\r\n"
+				"* BYE The message is far too large\r\n" } } },
 	{ "deleted while selected",
 		{ { LOGIN, LOGGED_IN },
 			{ "s EXAMINE Junk\r\n",
