@@ -108,11 +108,11 @@ static struct imap_reply conclude(const struct storing *x, bool uid)
 	if (x->stored.failed_count)
 		return (struct imap_reply){ IMAP_OK, modified_code(x, uid),
 			STR("Some messages were changed meanwhile and are left as they are") };
-	/* RFC 2180 §4.2.1; UIDs that are not there are no error. */
-	if (!uid && x->stored.messages.n < named(x))
-		return (struct imap_reply){ IMAP_NO, STR("EXPUNGEISSUED"),
-			STR("Some of the messages are gone") };
-	return imap_reply(IMAP_OK, STR("STORE completed"));
+	if (uid || x->stored.messages.n >= named(x))
+		return imap_reply(IMAP_OK, STR("STORE completed"));
+	/* RFC 2180 §4.2: no failure where silence was asked for, or where some are there; UIDs that
+	 * are not there are none either. */
+	return mailbox_gone(x->s, x->what->silent || x->stored.messages.n);
 }
 
 static struct imap_reply store_messages(struct storing *x, bool uid)

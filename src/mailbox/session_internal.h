@@ -114,6 +114,9 @@ int mailbox_run(struct session *s, account_fn *fn, void *arg, struct err *err) M
 /* The reply for what mailbox_run() returned: NONEXISTENT, ALREADYEXISTS, CANNOT, OVERQUOTA, LIMIT,
  * SERVERBUG/UNAVAILABLE (RFC 5530); the text is err's where it is for users. */
 struct imap_reply mailbox_failure(struct session *s, int rc, const struct err *err);
+/* The reply where messages that the client named by their numbers are gone, of which it then hears as
+ * soon as it may. well: what else was to be done is done. */
+struct imap_reply mailbox_gone(struct session *s, bool well);
 /* The account was changed by this session: tells the other sessions, here and in other processes.
  */
 void mailbox_changed(struct session *s);
