@@ -253,8 +253,9 @@ static void read_mailbox(struct reader *r, struct words w)
 		address.host = read_domain(r, &w.comment);
 		if (r->at < r->s.n && r->s.p[r->at] == '<') /* "a@b <a@b>", unquoted */
 			read_angle(r, &address, &w.comment);
+	} else if (w.before_n) { /* several words and no address: somebody's name */
+		address.name = area_keep(&r->names, w.name_n);
 	} else if (w.count) {
-		address.name = area_keep(&r->names, w.before_n);
 		address.mailbox = area_keep(&r->locals, w.local_n);
 	} else {
 		return;

@@ -2,7 +2,8 @@
  * address.h: address lists (RFC 5322 §3.4, with the obsolete syntax of §4.4 and UTF-8 of RFC 6532).
  *
  * Broken input gives the best reading there is, never an error: words before a bare address are its
- * name, an address without "@" has an empty host, what is not closed ends with the text.
+ * name, a word without "@" is an address with an empty host, several are a name whose address is
+ * empty, what is not closed ends with the text.
  */
 #pragma once
 

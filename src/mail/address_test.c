@@ -58,7 +58,7 @@ static const struct {
 	{ ",,a@b,,", "||a|b" },
 	{ "=?utf-8?q?J=C3=BCrgen?= <a@b>", "=?utf-8?q?J=C3=BCrgen?=||a|b" },
 	{ "J\xc3\xbcrgen <j\xc3\xbc@b\xc3\xbc.test>", "J\xc3\xbcrgen||j\xc3\xbc|b\xc3\xbc.test" },
-	{ "just words", "just||words|" },
+	{ "just words", "just words|||" },
 	{ "one", "||one|" },
 	{ "John a@b", "John||a|b" },
 	{ "a@b <a@b>", "||a|b" },

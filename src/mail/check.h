@@ -180,8 +180,7 @@ static inline bool check_body_begin(struct check_reader *r, bool extended)
 {
 	str rest = str_skip(r->s, r->at);
 	bool text = str_starts_nocase(rest, STR("\"text\" "));
-	bool message = str_starts_nocase(rest, STR("\"message\" \"rfc822\" ")) ||
-		       str_starts_nocase(rest, STR("\"message\" \"global\" "));
+	bool message = str_starts_nocase(rest, STR("\"message\" \"rfc822\" "));
 	check_string(r);
 	check_char(r, ' ');
 	check_string(r);

@@ -112,11 +112,29 @@ static void add_leaf(struct buf *b, const struct mime_part *p, bool extended)
 	buf_add_char(b, ')');
 }
 
+/* Whether p is told as one body, without what is inside of it. IMAP4rev1 has envelope and structure
+ * of message/rfc822 only; its readers would take those of message/global (RFC 6532) for an MD5. */
+static bool is_closed(const struct mime_part *p)
+{
+	return p->kind == MIME_LEAF ||
+	       (p->kind == MIME_MESSAGE && !mime_is(p, STR("message"), STR("rfc822")));
+}
+
+/* The parts stand in the order in which they are entered: the last one inside of part i, or i. */
+static uint32_t last_inside(const struct mime_tree *tree, uint32_t i)
+{
+	uint32_t last = i;
+	while (last + 1 < tree->n && tree->parts[last + 1].parent != MIME_NONE &&
+		tree->parts[last + 1].parent >= i)
+		last++;
+	return last;
+}
+
 /* What stands before the parts inside of p. */
 static void enter(
 	struct buf *b, const struct mime_tree *tree, const struct mime_part *p, bool extended)
 {
-	if (p->kind == MIME_LEAF) {
+	if (is_closed(p)) {
 		add_leaf(b, p, extended);
 	} else if (p->kind == MIME_MULTIPART) {
 		buf_add_char(b, '(');
@@ -156,7 +174,9 @@ void mail_bodystructure_format(struct buf *b, const struct mime_tree *tree, bool
 		for (; open != p->parent; open = tree->parts[open].parent)
 			leave(b, &tree->parts[open], extended);
 		enter(b, tree, p, extended);
-		if (p->kind != MIME_LEAF)
+		if (is_closed(p))
+			i = last_inside(tree, i);
+		else
 			open = i;
 	}
 	for (; open != MIME_NONE; open = tree->parts[open].parent)

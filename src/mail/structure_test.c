@@ -115,6 +115,14 @@ static const struct {
 		"(NIL \"s\" NIL NIL NIL NIL NIL NIL NIL NIL) "
 		"(\"text\" \"plain\" NIL NIL NIL \"7bit\" 5 1 NIL NIL NIL NIL) 3 NIL NIL NIL "
 		"NIL)" },
+	{ "Content-Type: message/global\n\nSubject: s\n\nbody\n",
+		"(\"message\" \"global\" NIL NIL NIL \"7bit\" 17)",
+		"(\"message\" \"global\" NIL NIL NIL \"7bit\" 17 NIL NIL NIL NIL)" },
+	{ "Content-Type: multipart/a; boundary=a\n\n--a\nContent-Type: message/global\n\n"
+	  "Content-Type: multipart/b; boundary=b\n\n--b\n\n\n--b\n\n\n--b--\n--a\n\n\n--a--\n",
+		"((\"message\" \"global\" NIL NIL NIL \"7bit\" 56)"
+		"(\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0) \"a\")",
+		NULL },
 	{ "Content-Type: multipart/a; boundary=a\n\n--a\nContent-Type: multipart/b; boundary=b\n\n"
 	  "--b\n\n\n--b--\n--a\n\n\n--a--\n",
 		"(((\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0) \"b\")"

@@ -15,8 +15,6 @@
 
 enum {
 	IN_MEMORY_MAX = 64 * 1024,
-	/* A client that sends far more than what is taken is not worth reading. */
-	READ_ON_FACTOR = 4,
 };
 
 struct appending {
@@ -64,7 +62,6 @@ static void keep(struct appending *x, str bytes)
 		buf_add(&x->memory, bytes);
 }
 
-/* x NULL: to nowhere. */
 static int read_literal(struct session *s, uint64_t left, struct appending *x)
 {
 	while (left) {
@@ -73,8 +70,7 @@ static int read_literal(struct session *s, uint64_t left, struct appending *x)
 		if (rc < 0)
 			return rc;
 		bytes = str_first(bytes, left);
-		if (x)
-			keep(x, bytes);
+		keep(x, bytes);
 		left -= bytes.n;
 		stream_consume(s->stream, bytes.n);
 	}
@@ -103,16 +99,7 @@ static int read_end(struct session *s, bool *out_ok)
 static struct imap_reply refuse(
 	struct session *s, const struct imap_append *what, struct imap_reply reply)
 {
-	bool ok;
-	if (!what->message.nonsync)
-		return reply;
-	if (what->message.size / READ_ON_FACTOR >= s->world->config->smtp.max_message_size) {
-		s->bye = "The message is far too large";
-		return reply;
-	}
-	int rc = read_literal(s, what->message.size, NULL);
-	if (rc == 0)
-		rc = read_end(s, &ok);
+	int rc = what->message.nonsync ? mailbox_skip_message(s, what->message.size) : 0;
 	return rc < 0 ? mailbox_lost(s, rc) : reply;
 }
 

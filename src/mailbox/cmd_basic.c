@@ -63,13 +63,28 @@ struct imap_reply cmd_id(struct session *s, const struct imap_command *c)
 	return imap_reply(IMAP_OK, STR("Pleased to meet you"));
 }
 
+void mailbox_enable_condstore(struct session *s)
+{
+	struct buf code CLEANUP(buf_done) = BUF_INIT(256);
+	bool before = s->condstore;
+	s->condstore = true;
+	if (before || !s->view.selected)
+		return;
+	imap_code_number(&code, STR("HIGHESTMODSEQ"), s->view.highestmodseq);
+	mailbox_put_untagged(s, IMAP_OK, buf_str(&code), STR("The last change"));
+}
+
+/* What was enabled already is told again: who has used CONDSTORE before and is told nothing might
+ * think that it is not there. */
 struct imap_reply cmd_enable(struct session *s, const struct imap_command *c)
 {
-	bool before = s->condstore;
+	bool condstore = false;
 	for (size_t i = 0; i < c->enable.count; i++)
-		s->condstore |= str_equal_nocase(c->enable.capabilities[i], STR("CONDSTORE"));
+		condstore |= str_equal_nocase(c->enable.capabilities[i], STR("CONDSTORE"));
+	if (condstore)
+		mailbox_enable_condstore(s);
 	stream_put(s->task, s->stream,
-		s->condstore && !before ? STR("* ENABLED CONDSTORE\r\n") : STR("* ENABLED\r\n"));
+		condstore ? STR("* ENABLED CONDSTORE\r\n") : STR("* ENABLED\r\n"));
 	return imap_reply(IMAP_OK, STR("Enabled what is known here"));
 }
 

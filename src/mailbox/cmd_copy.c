@@ -9,7 +9,7 @@
 struct copying {
 	struct session *s;
 	str target;
-	bool move;
+	bool move, uid;
 	int64_t now;
 	const struct uid_range *ranges;
 	size_t range_count;
@@ -87,7 +87,9 @@ static struct imap_reply copy_messages(struct copying *x)
 			reply.code = STR("TRYCREATE");
 		return reply;
 	}
-	struct imap_reply reply = tell(x);
+	/* UIDs that are not there are no error. */
+	bool gone = !x->uid && x->range_count && x->copied.n == 0;
+	struct imap_reply reply = gone ? mailbox_gone(x->s, false) : tell(x);
 	account_copied_done(&x->copied);
 	return reply;
 }
@@ -97,6 +99,7 @@ static struct imap_reply start(struct session *s, const struct imap_command *c, 
 	struct copying x = { .s = s,
 		.target = c->copy.mailbox,
 		.move = move,
+		.uid = c->uid,
 		.now = task_wall(s->task) / NSEC_PER_SEC };
 	struct imap_set set = c->copy.set;
 	struct uid_range *ranges;

@@ -36,7 +36,7 @@ static void plan(struct fetch *f)
 	}
 	f->items = what->items;
 	if (f->items & IMAP_FETCH_MODSEQ)
-		f->s->condstore = true;
+		mailbox_enable_condstore(f->s);
 	if (f->s->condstore && (f->items & IMAP_FETCH_FLAGS))
 		f->items |= IMAP_FETCH_MODSEQ;
 	f->summary = f->items & (IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE);
@@ -85,13 +85,14 @@ static int fetch_all(struct fetch *f, struct message_walk *walk, struct err *err
 	return rc;
 }
 
-/* RFC 2180 §4.1.2: what is gone is left out; UIDs that are not there are no error. */
+/* What is gone is left out. Where something else was asked for and sent, that is no failure:
+ * programs that read a mailbox by numbers give up at a NO (RFC 2180 §4.1 leaves the choice). UIDs
+ * that are not there are no error. */
 static struct imap_reply conclude(const struct fetch *f, const struct imap_command *c)
 {
 	if (!f->incomplete)
 		return imap_reply(IMAP_OK, STR("FETCH completed"));
-	return (struct imap_reply){ c->uid ? IMAP_OK : IMAP_NO, STR("EXPUNGEISSUED"),
-		STR("Some of the messages are gone") };
+	return mailbox_gone(f->s, c->uid || f->answered || f->what->has_changed_since);
 }
 
 struct imap_reply cmd_fetch(struct session *s, const struct imap_command *c)

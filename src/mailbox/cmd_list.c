@@ -204,7 +204,7 @@ static struct imap_reply list(struct session *s, const struct imap_command *c, b
 struct imap_reply cmd_list(struct session *s, const struct imap_command *c)
 {
 	if (c->list.status_items & IMAP_STATUS_HIGHESTMODSEQ)
-		s->condstore = true;
+		mailbox_enable_condstore(s);
 	if (c->list.extended || c->list.patterns[0].n)
 		return list(s, c, false);
 	/* LIST "" "" asks for the delimiter. */
@@ -244,7 +244,7 @@ struct imap_reply cmd_status(struct session *s, const struct imap_command *c)
 	if (rc < 0)
 		return mailbox_failure(s, rc, &err);
 	if (c->mailbox.items & IMAP_STATUS_HIGHESTMODSEQ)
-		s->condstore = true;
+		mailbox_enable_condstore(s);
 	struct buf wire CLEANUP(buf_done) = BUF_INIT(SIZE_MAX);
 	add_status(&wire, c->mailbox.name, c->mailbox.items, &job.mailbox, job.recent);
 	mailbox_put(s, &wire);

@@ -256,6 +256,7 @@ struct imap_reply cmd_search(struct session *s, const struct imap_command *c)
 	resolve_sets(&x);
 	x.message.program = &x.program;
 	x.message.leaves = x.leaves;
-	s->condstore |= c->search.has_modseq;
+	if (c->search.has_modseq)
+		mailbox_enable_condstore(s);
 	return search(&x, c);
 }

@@ -51,10 +51,8 @@ struct imap_reply cmd_select(struct session *s, const struct imap_command *c)
 	struct account_mailbox mailbox;
 	struct keywords_job keywords = { .arena = &s->arena };
 	struct err err;
-	if (s->view.selected)
-		mailbox_put_untagged(
-			s, IMAP_OK, STR("CLOSED"), STR("The mailbox before is closed"));
 	/* Even if it fails, no mailbox is selected then. */
+	view_leave(s);
 	int rc = view_open(s, c->mailbox.name, read_only, &mailbox, &err);
 	if (rc == 0)
 		rc = mailbox_run(s, list_keywords, &keywords, &err);

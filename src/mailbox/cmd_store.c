@@ -48,6 +48,15 @@ static void put_modseq(struct session *s, const struct account_message *m, bool 
 	mailbox_put(s, &wire);
 }
 
+/* Who asked for silence knows the flags that it set, but not what another session did to the
+ * message before and nobody has told it yet. */
+static bool client_knew(const struct storing *x, size_t i)
+{
+	const struct view *v = &x->s->view;
+	uint64_t before = x->stored.before[i];
+	return before <= v->highestmodseq || view_was_told(v, before);
+}
+
 static void put_results(const struct storing *x, bool uid)
 {
 	struct session *s = x->s;
@@ -57,7 +66,7 @@ static void put_results(const struct storing *x, bool uid)
 		const struct account_message *m = &x->stored.messages.v[i];
 		if (!view_number(&s->view, m->uid))
 			continue;
-		if (!x->what->silent)
+		if (!x->what->silent || !client_knew(x, i))
 			put_flags(s, m, x->keywords, x->keyword_count, uid);
 		else if (s->condstore)
 			put_modseq(s, m, uid);
@@ -99,11 +108,11 @@ static struct imap_reply conclude(const struct storing *x, bool uid)
 	if (x->stored.failed_count)
 		return (struct imap_reply){ IMAP_OK, modified_code(x, uid),
 			STR("Some messages were changed meanwhile and are left as they are") };
-	/* RFC 2180 §4.2.1; UIDs that are not there are no error. */
-	if (!uid && x->stored.messages.n < named(x))
-		return (struct imap_reply){ IMAP_NO, STR("EXPUNGEISSUED"),
-			STR("Some of the messages are gone") };
-	return imap_reply(IMAP_OK, STR("STORE completed"));
+	if (uid || x->stored.messages.n >= named(x))
+		return imap_reply(IMAP_OK, STR("STORE completed"));
+	/* RFC 2180 §4.2: no failure where silence was asked for, or where some are there; UIDs that
+	 * are not there are none either. */
+	return mailbox_gone(x->s, x->what->silent || x->stored.messages.n);
 }
 
 static struct imap_reply store_messages(struct storing *x, bool uid)
@@ -133,6 +142,7 @@ struct imap_reply cmd_store(struct session *s, const struct imap_command *c)
 		return (struct imap_reply){ IMAP_NO, STR("READ-ONLY"),
 			STR("The mailbox was opened for reading only") };
 	x.ranges = ranges;
-	s->condstore |= c->store.has_unchanged_since;
+	if (c->store.has_unchanged_since)
+		mailbox_enable_condstore(s);
 	return store_messages(&x, c->uid);
 }

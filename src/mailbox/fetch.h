@@ -51,7 +51,8 @@ struct fetch {
 	size_t large_start; /* where it begins in `out` */
 	bool large_begun;   /* something of it was sent */
 
-	bool incomplete; /* in any batch: a message is gone */
+	/* In any batch: a message is gone; there was one. */
+	bool incomplete, answered;
 };
 
 /* An account_fn; arg is the struct fetch. */

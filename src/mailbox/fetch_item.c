@@ -93,5 +93,6 @@ void fetch_summary(struct fetch *f, const struct account_summary *summary)
 
 void fetch_end(struct fetch *f)
 {
+	f->answered = true;
 	buf_add(&f->out, STR(")\r\n"));
 }

@@ -209,7 +209,7 @@ static void test_fetch_expunged_elsewhere(void **state)
 		p.at = 3;
 		p.meanwhile = expunge_second;
 		const char *out = post_talk_bytes(&p, buf_str(&script), 0);
-		assert_has(out, "\r\n1 NO [EXPUNGEISSUED]");
+		assert_has(out, "\r\n1 OK [EXPUNGEISSUED]");
 		assert_has(out, "* 3 FETCH (");
 		assert_lacks(out, "* 2 FETCH (");
 		nftw(*state, testing_remove, 16, FTW_DEPTH | FTW_PHYS);
@@ -217,6 +217,29 @@ static void test_fetch_expunged_elsewhere(void **state)
 		snprintf(accounts, sizeof accounts, "%s/accounts", (char *)*state);
 		assert_int_equal(mkdir(*state, 0770) | mkdir(accounts, 0770), 0);
 	}
+}
+
+/* What is gone and still has a number. */
+static void test_expunged_elsewhere(void **state)
+{
+	struct post p CLEANUP(post_done);
+	open_post(&p, state);
+	p.at = 3;
+	p.meanwhile = expunge_second;
+	const char *out = post_talk(&p, SELECT
+		"1 FETCH 2 FLAGS\r\n2 STORE 2 +FLAGS (\\Seen)\r\n3 STORE 2 +FLAGS.SILENT "
+		"(\\Seen)\r\n"
+		"4 STORE 1:2 +FLAGS (\\Seen)\r\n5 COPY 2 Junk\r\n6 COPY 1:2 Junk\r\n7 FETCH 1:2 "
+		"UID\r\n"
+		"8 FETCH 2 FLAGS (CHANGEDSINCE 1)\r\n9 UID COPY 2 Junk\r\n10 MOVE 2 Junk\r\n");
+	assert_has(out, "\r\n1 NO [EXPUNGEISSUED]");
+	assert_has(out, "\r\n2 NO [EXPUNGEISSUED]");
+	assert_has(out, "\r\n3 OK [EXPUNGEISSUED]");
+	assert_has(out, "* 1 FETCH (FLAGS (\\Seen \\Recent))\r\n4 OK [EXPUNGEISSUED]");
+	assert_has(out, "\r\n5 NO [EXPUNGEISSUED]");
+	assert_has(out, "* 2 EXPUNGE\r\n5 NO");
+	assert_has(out, "\r\n6 BAD");
+	assert_has(out, "\r\n9 OK COPY");
 }
 
 /* What becomes too much only with its sections is sent like a large message, and those behind it in
@@ -251,7 +274,8 @@ static void test_fetch_large_expunged_elsewhere(void **state)
 	post_put(&p, "INBOX", 0, text);
 	p.at_spool = expunge_second;
 	const char *out = post_talk(&p, SELECT "1 UID FETCH 1:2 BODY.PEEK[1]<0.5>\r\n2 NOOP\r\n");
-	assert_has(out, "* 1 FETCH (UID 1 BODY[1]<0> {5}\r\nfirst)\r\n1 OK [EXPUNGEISSUED]");
+	assert_has(out,
+		"* 1 FETCH (UID 1 BODY[1]<0> {5}\r\nfirst)\r\n* 2 EXPUNGE\r\n1 OK [EXPUNGEISSUED]");
 	free((void *)(uintptr_t)text.p);
 }
 
@@ -544,6 +568,7 @@ int main(void)
 		store_test(test_fetch_large),
 		store_test(test_fetch_many),
 		store_test(test_fetch_expunged_elsewhere),
+		store_test(test_expunged_elsewhere),
 		store_test(test_fetch_many_sections),
 		store_test(test_fetch_large_expunged_elsewhere),
 		store_test(test_cancelled),

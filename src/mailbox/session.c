@@ -80,6 +80,13 @@ struct imap_reply mailbox_failure(struct session *s, int rc, const struct err *e
 		STR("The account cannot be used now, try again later") };
 }
 
+struct imap_reply mailbox_gone(struct session *s, bool well)
+{
+	event_set(&s->watcher.news);
+	return (struct imap_reply){ well ? IMAP_OK : IMAP_NO, STR("EXPUNGEISSUED"),
+		STR("Some of the messages are gone") };
+}
+
 void mailbox_changed(struct session *s)
 {
 	account_watch_changed(s->world->watch, s->account, &s->watcher);

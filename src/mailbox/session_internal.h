@@ -91,6 +91,9 @@ void mailbox_put_untagged(struct session *s, enum imap_status status, str code, 
 int64_t mailbox_deadline(const struct session *s);
 /* A line within a command, without its CRLF; an over-long one is -EMSGSIZE. */
 int mailbox_read_line(struct session *s, str *out) MUST_USE;
+/* The client has shown that it knows modseqs (RFC 7162 §3.1); the first time it is told what all
+ * that it knows of the selected mailbox is worth. */
+void mailbox_enable_condstore(struct session *s);
 /* For a command that read from the stream and got this failure (as in io/stream.h): the session
  * ends, with a BYE where the client may still listen. What is returned is not sent. */
 struct imap_reply mailbox_lost(struct session *s, int rc);
@@ -100,6 +103,9 @@ struct imap_reply mailbox_lost(struct session *s, int rc);
 /* Reads the next command: 0, and it stands in *out; 1 where it was refused, with its reply; or as
  * stream.h. Of APPEND, all before the message was read. */
 int mailbox_read_command(struct session *s, struct imap_command *out) MUST_USE;
+/* The message of a refused APPEND that comes nevertheless ("{n+}"), and the rest of the command, to
+ * nowhere: 0 or as stream.h. One that is far too large is not read: the session ends (s->bye). */
+int mailbox_skip_message(struct session *s, uint64_t size) MUST_USE;
 
 /* ── Store ────────────────────────────────────────────────────────────────────────────────── */
 
@@ -108,6 +114,9 @@ int mailbox_run(struct session *s, account_fn *fn, void *arg, struct err *err) M
 /* The reply for what mailbox_run() returned: NONEXISTENT, ALREADYEXISTS, CANNOT, OVERQUOTA, LIMIT,
  * SERVERBUG/UNAVAILABLE (RFC 5530); the text is err's where it is for users. */
 struct imap_reply mailbox_failure(struct session *s, int rc, const struct err *err);
+/* The reply where messages that the client named by their numbers are gone, of which it then hears as
+ * soon as it may. well: what else was to be done is done. */
+struct imap_reply mailbox_gone(struct session *s, bool well);
 /* The account was changed by this session: tells the other sessions, here and in other processes.
  */
 void mailbox_changed(struct session *s);
@@ -117,6 +126,7 @@ void mailbox_changed(struct session *s);
 int view_open(struct session *s, str name, bool read_only, struct account_mailbox *out_mailbox,
 	struct err *err) MUST_USE;
 void view_close(struct session *s); /* forgets the selected mailbox; deletes nothing */
+void view_leave(struct session *s); /* for a SELECT: the same, and tells where there was one */
 /* Tells the client what happened in the selected mailbox since the last time: EXISTS, RECENT, FETCH
  * with flags, and, where allowed, EXPUNGE (not during FETCH, STORE, SEARCH: RFC 3501 §7.4.1).
  * Cheap where nothing did, unless `force`d to look at the store. */

@@ -2,7 +2,8 @@
  * session_read.c: from the stream to a parsed command: lines and literals, within limits.
  *
  * A refused literal that the client waits with ("{n}") is not sent, so that the session goes on.
- * One that follows at once ("{n+}") would be read as commands: the session ends.
+ * One that follows at once ("{n+}") would be read as commands: the session ends, save where it is
+ * the message of an APPEND, which is read and thrown away.
  */
 #include "mailbox/session_internal.h"
 
@@ -11,6 +12,8 @@
 enum {
 	SKIP_MAX = 1024 * 1024, /* of an over-long line that is read to its end */
 	TAIL_SIZE = 32,         /* holds any announcement of a literal, with CRLF */
+	/* A client that sends far more than what is taken is not worth reading. */
+	READ_ON_FACTOR = 4,
 };
 
 static str without_crlf(str line)
@@ -61,6 +64,8 @@ static int refuse(struct session *s, enum imap_status status, str code, const ch
 static int refuse_syntax(struct session *s, const struct imap_error *error)
 {
 	struct buf wire CLEANUP(buf_done) = BUF_INIT(4096);
+	if (error->of_select)
+		view_leave(s);
 	imap_format_error(&wire, error);
 	mailbox_put(s, &wire);
 	s->errors += error->kind == IMAP_ERROR_SYNTAX;
@@ -142,6 +147,35 @@ static int refuse_long_line(struct session *s)
 	return refuse(s, IMAP_BAD, STR("TOOBIG"), "The line is too long");
 }
 
+static int skip_literal(struct session *s, uint64_t left)
+{
+	while (left) {
+		str have;
+		int rc = stream_peek(s->task, s->stream, mailbox_deadline(s), &have);
+		if (rc < 0)
+			return rc;
+		have = str_first(have, left);
+		left -= have.n;
+		stream_consume(s->stream, have.n);
+	}
+	return 0;
+}
+
+int mailbox_skip_message(struct session *s, uint64_t size)
+{
+	str line;
+	if (size / READ_ON_FACTOR >= s->world->config->smtp.max_message_size) {
+		s->bye = "The message is far too large";
+		return 0;
+	}
+	int rc = skip_literal(s, size);
+	if (rc == 0)
+		rc = mailbox_read_line(s, &line);
+	if (rc == 0 && imap_literal_at_end(line, &size) == IMAP_LITERAL_NONSYNC)
+		end_after_nonsync(s, IMAP_LITERAL_NONSYNC);
+	return rc;
+}
+
 /* ── Reading ──────────────────────────────────────────────────────────────────────────────── */
 
 static int read_literal(struct session *s, enum imap_literal_kind kind, uint64_t size)
@@ -173,15 +207,20 @@ static int parse(struct session *s, struct imap_command *out)
 }
 
 /* At the announcement of a literal of APPEND. 2: it is not the message yet. */
-static int parse_append(struct session *s, enum imap_literal_kind kind, struct imap_command *out)
+static int parse_append(
+	struct session *s, enum imap_literal_kind kind, uint64_t size, struct imap_command *out)
 {
 	struct imap_error error;
+	int rc = 0;
 	if (imap_command_parse(buf_str(&s->command), &s->arena, out, &error))
 		return 0;
 	if (error.kind == IMAP_ERROR_LITERAL)
 		return 2;
-	end_after_nonsync(s, kind);
-	return refuse_syntax(s, &error);
+	if (kind == IMAP_LITERAL_NONSYNC && s->state != IMAP_STATE_NOT_AUTHENTICATED)
+		rc = mailbox_skip_message(s, size);
+	else
+		end_after_nonsync(s, kind);
+	return rc < 0 ? rc : refuse_syntax(s, &error);
 }
 
 /* Takes a line, and the literal that it announces. 2: more belongs to the command. */
@@ -198,7 +237,7 @@ static int take_line(struct session *s, str line, uint64_t *room, struct imap_co
 		return parse(s, out);
 	if (kind == IMAP_LITERAL_INVALID)
 		return refuse_literal(s, kind);
-	int rc = imap_is_append(buf_str(&s->command)) ? parse_append(s, kind, out) : 2;
+	int rc = imap_is_append(buf_str(&s->command)) ? parse_append(s, kind, size, out) : 2;
 	if (rc != 2)
 		return rc;
 	if (size > *room)

@@ -246,7 +246,7 @@ static const struct conversation conversations[] = {
 			    { "b ENABLE X CONDSTORE\r\n",
 				    "* ENABLED CONDSTORE\r\nb OK Enabled what is known here\r\n" },
 			    { "c ENABLE CONDSTORE\r\n",
-				    "* ENABLED\r\nc OK Enabled what is known here\r\n" },
+				    "* ENABLED CONDSTORE\r\nc OK Enabled what is known here\r\n" },
 			    { "d IDLE\r\nDONE\r\n", "+ Say DONE\r\nd OK Idled\r\n" },
 			    { "e IDLE\r\nSTOP\r\n", "+ Say DONE\r\ne BAD Expected DONE\r\n" },
 			    { "f STATUS {1048577+}\r\n",
@@ -288,6 +288,54 @@ static const struct conversation conversations[] = {
 				"* 4 FETCH (UID 5)\r\n* 1 EXPUNGE\r\nc OK FETCH completed\r\n" },
 			{ "d FETCH 4 UID\r\n", "d BAD There are fewer messages\r\n" } },
 		.news = testing_much_happens, .news_at = 3 },
+	{ "a silent STORE is no cover for what others did",
+		{ { LOGIN, LOGGED_IN }, { SELECT, SELECTED },
+			{ "a STORE 2 +FLAGS.SILENT (\\Seen)\r\n",
+				"* FLAGS (" SYSTEM_FLAGS " $Work)\r\n"
+				"* OK [PERMANENTFLAGS (" SYSTEM_FLAGS
+				" $Work \\*)] Flags that can be stored\r\n"
+				"* 2 FETCH (FLAGS (\\Flagged \\Seen \\Recent $Work))\r\n"
+				"a OK STORE completed\r\n" },
+			{ "b STORE 2 +FLAGS.SILENT (\\Answered)\r\n", "b OK STORE completed\r\n" },
+			{ "c NOOP\r\n",
+				"* 1 EXPUNGE\r\n* 3 EXISTS\r\n* 3 RECENT\r\nc OK Done\r\n" },
+			{ "d STORE 1 -FLAGS.SILENT (\\Seen)\r\ne NOOP\r\n",
+				"d OK STORE completed\r\ne OK Done\r\n" } },
+		.news = testing_much_happens, .news_at = 3, .prepare = quiet },
+	{ "modseqs are wanted in the selected mailbox",
+		{ { LOGIN, LOGGED_IN }, { SELECT, SELECTED },
+			{ "a SEARCH MODSEQ 5\r\n", "* OK [HIGHESTMODSEQ 6] The last change\r\n"
+						   "* SEARCH 3 (MODSEQ 5)\r\n"
+						   "a OK SEARCH completed\r\n" },
+			{ "b ENABLE CONDSTORE\r\n",
+				"* ENABLED CONDSTORE\r\nb OK Enabled what is known here\r\n" } } },
+	{ "a SELECT that fails leaves none selected",
+		{ { LOGIN, LOGGED_IN }, { SELECT, SELECTED },
+			{ "a SELECT \"\"\r\nb CHECK\r\n",
+				CLOSED "a NO [CANNOT] mailbox name is empty\r\n"
+				       "b BAD Select a mailbox first\r\n" },
+			{ SELECT, FLAGS INBOX("0") "s OK [READ-WRITE] Opened\r\n" },
+			{ "c EXAMINE INBOX (X)\r\nd CHECK\r\n",
+				CLOSED "c BAD expected CONDSTORE at byte 18\r\n"
+				       "d BAD Select a mailbox first\r\n" },
+			{ SELECT, FLAGS INBOX("0") "s OK [READ-WRITE] Opened\r\n" },
+			{ "e STATUS \"\" (MESSAGES)\r\nf CHECK\r\n",
+				"e NO [CANNOT] mailbox name is empty\r\nf OK Done\r\n" } } },
+	{ "a refused message that comes nevertheless",
+		{ { LOGIN, LOGGED_IN },
+			{ "a APPEND INBOX (\\Foo) {9+}\r\nb LOGOUT\n\r\n",
+				"a BAD expected \\Seen, \\Answered, \\Flagged, \\Deleted, \\Draft "
+				"or "
+				"a keyword at byte 17\r\n" },
+			{ "c APPEND &x {9+}\r\nd LOGOUT\n {2+}\r\n",
+				"c NO [CANNOT] mailbox name is not valid modified UTF-7\r\n"
+				"* BYE What follows a refused literal cannot be told from "
+				"commands\r\n" } } },
+	{ "a refused message that is far too large",
+		{ { LOGIN, LOGGED_IN },
+			{ "a APPEND &x {262144+}\r\n",
+				"a NO [CANNOT] mailbox name is not valid modified UTF-7\r\n"
+				"* BYE The message is far too large\r\n" } } },
 	{ "deleted while selected",
 		{ { LOGIN, LOGGED_IN },
 			{ "s EXAMINE Junk\r\n",

@@ -175,6 +175,15 @@ void view_close(struct session *s)
 		s->state = IMAP_STATE_AUTHENTICATED;
 }
 
+/* RFC 7162 §3.2.11 */
+void view_leave(struct session *s)
+{
+	if (s->view.selected)
+		mailbox_put_untagged(
+			s, IMAP_OK, STR("CLOSED"), STR("The mailbox before is closed"));
+	view_close(s);
+}
+
 /* ── Sets ─────────────────────────────────────────────────────────────────────────────────── */
 
 static void take_numbers(const struct view *v, const struct imap_set *set, struct uid_range *out)

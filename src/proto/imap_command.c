@@ -97,6 +97,7 @@ bool imap_command_parse(
 		return true;
 	}
 	l.error.tag = c.tag;
+	l.error.of_select = c.id == IMAP_COMMAND_SELECT || c.id == IMAP_COMMAND_EXAMINE;
 	*out_error = l.error;
 	return false;
 }

@@ -196,6 +196,7 @@ struct imap_error {
 	str tag;          /* empty where there is no valid one: answer with "*" */
 	const char *text; /* "expected a mailbox name"; a constant */
 	size_t at;        /* offset into the bytes */
+	bool of_select;   /* of SELECT or EXAMINE: no mailbox is selected any more */
 };
 
 /* Parses a whole command; a CRLF at the end is optional. Writes *out and returns true, or writes

@@ -294,6 +294,7 @@ struct account_store {
  * free()). */
 struct account_stored {
 	struct account_messages messages;
+	uint64_t *before; /* the modseq of each before this; owned */
 	uint32_t *failed;
 	size_t failed_count;
 	uint64_t modseq;

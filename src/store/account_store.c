@@ -61,6 +61,7 @@ static int store_all(struct storing *s, struct err *err)
 {
 	struct account_messages *list = &s->out->messages;
 	size_t kept = 0;
+	s->out->before = xcalloc(list->n + 1, sizeof *s->out->before);
 	s->out->failed = s->change->conditional ? xcalloc(list->n + 1, sizeof(uint32_t)) : NULL;
 	for (size_t i = 0; i < list->n; i++) {
 		struct account_message m = list->v[i];
@@ -69,6 +70,7 @@ static int store_all(struct storing *s, struct err *err)
 			continue;
 		}
 		uint32_t old_flags = m.flags;
+		s->out->before[kept] = m.modseq;
 		int r = apply(s->change, &m) ? update(s, &m, old_flags, err) : 0;
 		if (r < 0)
 			return r;
@@ -111,6 +113,7 @@ int account_store(struct account *a, uint64_t mailbox, const struct uid_range *s
 void account_stored_done(struct account_stored *s)
 {
 	account_messages_done(&s->messages);
+	free(s->before);
 	free(s->failed);
 	*s = (struct account_stored){ 0 };
 }

@@ -332,10 +332,16 @@ def test_append_refused(box):
     assert uids(box) == []
 
 
-@pytest.mark.parametrize("command", [b"(\\Bogus) {19+}", b"\"notadate\" {19+}", b"{99999999999+}"])
-def test_refused_literal_is_no_command(box, command):
+@pytest.mark.parametrize("command", [b"INBOX (\\Bogus) {19+}", b"INBOX \"notadate\" {19+}", b"&bad {19+}"])
+def test_refused_message_is_no_command(box, command):
     """What a client sends without waiting, behind an APPEND that is refused, is never executed."""
-    tag = box.start(b"APPEND INBOX " + command + b"\r\ny CREATE injected\r\n")
+    tag = box.start(b"APPEND " + command + b"\r\ny CREATE injected\r\n")
+    assert box.response().line.split()[:2] in ([tag, b"BAD"], [tag, b"NO"])
+    assert not box.ok(b'LIST "" injected').untagged
+
+
+def test_refused_endless_message_ends_the_session(box):
+    tag = box.start(b"APPEND INBOX {99999999999+}\r\ny CREATE injected\r\n")
     assert box.response().line.split()[:2] in ([tag, b"BAD"], [tag, b"NO"])
     assert box.response().line.startswith(b"* BYE ")
     box.closed()
