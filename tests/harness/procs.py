@@ -50,7 +50,8 @@ def stopped(pid):
         wait_until(lambda: (_stat(pid) or "Z")[0] in "TZ", 20, f"{pid} to stop or to end")
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def tree(pid):
