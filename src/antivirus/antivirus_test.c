@@ -75,7 +75,7 @@ static void stage_open_at(struct stage *s, const char *host, size_t fakes, const
 	s->host = host;
 	s->resolver = (struct resolver_calls){ &resolver_functions, s };
 	for (size_t i = 0; i < fakes; i++)
-		fake_start(&s->fakes[i], 0);
+		fake_start(&s->fakes[i]);
 	s->loop = loop_new(&no_log);
 	const struct config *config = config_of(s, settings);
 	assert_int_equal(antivirus_new(s->loop, &no_log, config, &s->resolver, &s->antivirus), 0);
@@ -93,8 +93,10 @@ static void stage_close(struct stage *s)
 	loop_finish(s->loop);
 	antivirus_free(s->antivirus);
 	loop_free(s->loop);
-	for (size_t i = 0; i < s->fake_count; i++)
+	for (size_t i = 0; i < s->fake_count; i++) {
 		fake_stop(&s->fakes[i]);
+		fake_done(&s->fakes[i]);
+	}
 }
 
 /* One message, by a task of its own. */
@@ -288,7 +290,6 @@ static void one_that_is_gone(void **state)
 {
 	struct stage s;
 	stage_open(&s, 2, "cache_size = 0;");
-	unsigned port = s.fakes[0].port;
 	fake_stop(&s.fakes[0]);
 	for (unsigned i = 0; i < 4; i++)
 		assert_scan(&s, "harmless", SCAN_CLEAN, "", false);
@@ -298,8 +299,8 @@ static void one_that_is_gone(void **state)
 	assert_scan(&s, "harmless", SCAN_FAILED, "Connection refused", false);
 	assert_scan(&s, "harmless", SCAN_FAILED, "no virus scanner is there", false);
 	/* Both come back by themselves. */
-	fake_start(&s.fakes[0], port);
-	fake_start(&s.fakes[1], s.fakes[1].port);
+	fake_start_again(&s.fakes[0]);
+	fake_start_again(&s.fakes[1]);
 	await_clean(&s);
 	assert_true(s.fakes[0].pings + s.fakes[1].pings > 0);
 	stage_close(&s);

@@ -25,6 +25,7 @@
 
 struct fake_clamd {
 	int fd;
+	int holder; /* bound to the port and not listening: nobody else gets it while we are away */
 	unsigned port;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -164,23 +165,41 @@ static inline void *fake_accept(void *arg)
 	}
 }
 
-/* port 0: any. */
-static inline void fake_start(struct fake_clamd *f, unsigned port)
+/* port 0: any. SO_REUSEADDR: several may be bound to one port, and one of them may listen. */
+static inline int fake_bind(unsigned port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 		.sin_port = htons((uint16_t)port) };
-	socklen_t size = sizeof address;
-	int one = 1;
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	ASSERT(bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
+	return fd;
+}
+
+/* Where it was before fake_stop(). */
+static inline void fake_start_again(struct fake_clamd *f)
+{
+	int holder = f->holder;
+	unsigned port = f->port;
 	memset(f, 0, sizeof *f);
+	f->holder = holder;
+	f->port = port;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->change, NULL);
-	f->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	setsockopt(f->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	ASSERT(bind(f->fd, (struct sockaddr *)&address, size) == 0 && listen(f->fd, 100) == 0);
-	ASSERT(getsockname(f->fd, (struct sockaddr *)&address, &size) == 0);
-	f->port = ntohs(address.sin_port);
+	f->fd = fake_bind(port);
+	ASSERT(listen(f->fd, 100) == 0);
 	ASSERT(pthread_create(&f->thread, NULL, fake_accept, f) == 0);
+}
+
+static inline void fake_start(struct fake_clamd *f)
+{
+	struct sockaddr_in address;
+	socklen_t size = sizeof address;
+	f->holder = fake_bind(0);
+	ASSERT(getsockname(f->holder, (struct sockaddr *)&address, &size) == 0);
+	f->port = ntohs(address.sin_port);
+	fake_start_again(f);
 }
 
 static inline void fake_release(struct fake_clamd *f)
@@ -213,4 +232,10 @@ static inline void fake_stop(struct fake_clamd *f)
 	pthread_mutex_unlock(&f->lock);
 	pthread_mutex_destroy(&f->lock);
 	pthread_cond_destroy(&f->change);
+}
+
+/* After fake_stop(). */
+static inline void fake_done(struct fake_clamd *f)
+{
+	close(f->holder);
 }

@@ -16,18 +16,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A folder for data_dir, and two TCP ports that were free a moment ago. */
+/* A folder for data_dir, and two free TCP ports. Each is kept from others by a socket that is bound
+ * to it and does not listen; SO_REUSEADDR lets another one listen there. */
 struct fixture {
 	char dir[512];
 	unsigned one, two;
+	int holds_one, holds_two;
 };
 
-static int listen_somewhere(unsigned *out_port)
+static int bind_somewhere(unsigned *out_port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof a;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(fd, (struct sockaddr *)&a, size) < 0 || listen(fd, 1) < 0 ||
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+		bind(fd, (struct sockaddr *)&a, size) < 0 ||
 		getsockname(fd, (struct sockaddr *)&a, &size) < 0)
 		return -1;
 	*out_port = ntohs(a.sin_port);
@@ -41,11 +44,10 @@ static int setup(void **state)
 	snprintf(f->dir, sizeof f->dir, "%s/postern-ports.XXXXXX", base ? base : P_tmpdir);
 	if (!mkdtemp(f->dir))
 		return -1;
-	int one = listen_somewhere(&f->one), two = listen_somewhere(&f->two);
-	close(one);
-	close(two);
+	f->holds_one = bind_somewhere(&f->one);
+	f->holds_two = bind_somewhere(&f->two);
 	*state = f;
-	return 0;
+	return f->holds_one < 0 || f->holds_two < 0 ? -1 : 0;
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -57,6 +59,8 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 	nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	close(f->holds_one);
+	close(f->holds_two);
 	free(f);
 	return 0;
 }
@@ -176,7 +180,8 @@ static void a_port_that_is_taken(void **state)
 	struct fixture *f = *state;
 	char one[64], both[140], taken[64];
 	unsigned port;
-	int fd = listen_somewhere(&port);
+	int fd = bind_somewhere(&port);
+	assert_int_equal(listen(fd, 1), 0);
 	snprintf(both, sizeof both, "%s, %s", tcp(one, f->one), tcp(taken, port));
 	struct port *ports = open_ports(f, one, "\"unix:lmtp.sock\"", NULL), *more = NULL;
 	struct port *before = ports;

@@ -17,10 +17,12 @@ enum {
 	PORT_TRIES = 100, /* 5 s */
 };
 
-/* Beyond that, before a process that does not end is killed: it may wait for a slow disk, or may
- * not have had its turn on a busy machine. Four times that, and the default shutdown_grace, are
- * less than TimeoutStopSec in postern.service. */
-#define LAST_GRACE SECONDS(4)
+/* Beyond shutdown_grace, for those who serve clients, and again for the others, before what has not
+ * ended is killed: it may wait for a slow disk, or may not have had its turn on a busy machine.
+ * With the default shutdown_grace all of it is less than TimeoutStopSec in postern.service. */
+#define LAST_GRACE SECONDS(7)
+/* For those that were killed to be gone. */
+#define KILLED_GRACE SECONDS(1)
 
 /* ── Certificate and key ──────────────────────────────────────────────────────────────────── */
 
@@ -224,6 +226,7 @@ static void drain(struct task *t, void *arg)
 	if (rc < 0 && rc != -ECONNRESET && rc != -ENOTCONN)
 		log_warning(&d->instance->owner->log, "sessions were cut off",
 			F_Z("process", d->instance->name));
+	ipc_client_detach(d->instance->control);
 	--*d->left;
 	event_set(&d->instance->owner->progress);
 }
@@ -233,46 +236,52 @@ static bool has_clients(const struct instance *in)
 	return in->census != NULL;
 }
 
-static void wait_for_end(struct task *t, struct supervisor *s, bool clients)
+/* Until those that serve clients, or the others, have ended. */
+static void wait_for_end(struct task *t, struct supervisor *s, bool clients, int64_t deadline)
+{
+	for (struct instance *in = s->instances; in; in = in->next)
+		while (has_clients(in) == clients && in->task)
+			if (event_wait(t, &s->progress, deadline) < 0)
+				return;
+}
+
+static void kill_the_rest(struct supervisor *s, bool clients)
 {
 	for (struct instance *in = s->instances; in; in = in->next) {
-		if (has_clients(in) != clients)
+		if (has_clients(in) != clients || !in->running)
 			continue;
+		log_error(&s->log, "a process did not end in time", F_Z("process", in->name));
+		instance_kill(in);
 		ipc_client_detach(in->control);
-		int64_t deadline = task_deadline(t, LAST_GRACE);
-		while (in->running && event_wait(t, &s->progress, deadline) == 0)
-			;
-		if (in->running) {
-			log_error(
-				&s->log, "a process did not end in time", F_Z("process", in->name));
-			instance_kill(in);
-		}
-		while (in->task && event_wait(t, &s->progress, task_deadline(t, LAST_GRACE)) == 0)
-			;
 	}
 }
 
-/* Lets the processes that serve clients, or the others, finish within that time, and ends them. */
-static void drain_and_end(struct task *t, struct supervisor *s, bool clients, int64_t patience)
+/* Lets the processes that serve clients, or the others, finish what they have begun, and ends them.
+ */
+static void drain_and_end(struct task *t, struct supervisor *s, bool clients, int64_t deadline)
 {
 	struct draining all[512];
 	unsigned left = 0, n = 0;
 	for (struct instance *in = s->instances; in; in = in->next) {
-		if (has_clients(in) != clients || !in->ready || n == ARRAY_LEN(all))
-			continue;
-		all[n] = (struct draining){ in, &left };
-		left += task_start(s->loop, drain, &all[n++], NULL) == 0;
-	}
-	int64_t deadline = task_deadline(t, patience);
-	int rc = 0;
-	while (left && rc == 0)
-		rc = event_wait(t, &s->progress, deadline);
-	for (struct instance *in = s->instances; in; in = in->next)
 		if (in->task && !in->running)
 			task_cancel(in->task); /* waits for its restart */
-	wait_for_end(t, s, clients);
-	while (left) /* their processes are gone: their calls have failed */
-		if (event_wait(t, &s->progress, task_deadline(t, LAST_GRACE)) < 0)
+		if (has_clients(in) != clients)
+			continue;
+		bool drains = false;
+		if (in->ready && n < ARRAY_LEN(all)) {
+			all[n] = (struct draining){ in, &left };
+			drains = task_start(s->loop, drain, &all[n++], NULL) == 0;
+		}
+		left += drains;
+		if (!drains)
+			ipc_client_detach(in->control);
+	}
+	wait_for_end(t, s, clients, deadline);
+	kill_the_rest(s, clients);
+	deadline = task_deadline(t, KILLED_GRACE);
+	wait_for_end(t, s, clients, deadline);
+	while (left) /* nobody is there any more: their calls have failed */
+		if (event_wait(t, &s->progress, NEVER) < 0)
 			break;
 }
 
@@ -283,9 +292,10 @@ static void shut_down(struct task *t, struct supervisor *s)
 		F_INT("grace_seconds", s->config->supervisor.shutdown_grace / NSEC_PER_SEC));
 	sd_notify(0, "STOPPING=1");
 	s->stopping = true;
-	drain_and_end(
-		t, s, true, s->config->supervisor.shutdown_grace + ROLE_LAST_WORDS + LAST_GRACE);
-	drain_and_end(t, s, false, LAST_GRACE);
+	int64_t deadline = task_deadline(
+		t, s->config->supervisor.shutdown_grace + ROLE_LAST_WORDS + LAST_GRACE);
+	drain_and_end(t, s, true, deadline);
+	drain_and_end(t, s, false, deadline + LAST_GRACE);
 	control_finish(t, s->control);
 }
 

@@ -55,7 +55,7 @@ def until_passed(server, mail, key):
     def passed():
         sent = senders.send(server, mail, key)
         return sent.reply.code == 250 and results(server, sent) == PASSED
-    procs.wait_until(passed, 30, "a message that is authenticated")
+    procs.wait_until(passed, 60, "a message that is authenticated")
 
 
 def kill(server, role):
@@ -66,7 +66,7 @@ def kill(server, role):
 # What does not answer
 
 def test_name_servers_that_do_not_answer(make, world, key):
-    server = make({"filter": {"timeout": "1s"}}, timeout="400ms")
+    server = make({"filter": {"timeout": "4s"}}, timeout="2s")
     mail = Mail(signed="good.test")
     world.pause()
     try:

@@ -1,5 +1,6 @@
 """The service as its administrator sees it: first use, reload, end, restart, privileges."""
 import contextlib
+import itertools
 import os
 import pathlib
 import pwd
@@ -227,6 +228,17 @@ def test_end_is_bounded(make_server):
         assert reader.response().line.startswith(b"* BYE ")
         assert server.process.wait(20) == 0
         server.process = None
+
+
+def test_the_end_of_processes_that_hang(make_server):
+    """All together have their time, not one after the other: it ends before the service manager's patience does."""
+    server = make_server({"supervisor": {"shutdown_grace": "0s"}})
+    server.expected = "a process did not end in time"
+    with contextlib.ExitStack() as hanging:
+        for pid in itertools.chain(*server.roles().values()):
+            hanging.enter_context(procs.stopped(pid))
+        assert server.stop() == 0
+    assert len(server.logged(server.expected)) >= 7
 
 
 def test_reload_keeps_connections(make_server):

@@ -160,8 +160,10 @@ def stored_tokens(server, account, criteria=b"ALL"):
     found = collections.Counter()
     with logged_in(server, account) as client:
         for mailbox in (b"INBOX", b"Archive"):
-            if client.cmd(b"EXAMINE " + mailbox).status != "OK":
+            opened = client.cmd(b"EXAMINE " + mailbox)
+            if opened.code(b"NONEXISTENT") is not None:
                 continue
+            assert opened.status == "OK", opened
             uids = client.ok(b"UID SEARCH " + criteria).one(rb"\* SEARCH(.*)").group(1).split()
             if not uids:
                 continue

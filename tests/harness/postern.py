@@ -223,9 +223,13 @@ class Postern:
     def kill(self):
         """kill -9 of every process at once."""
         self.killed = True
-        members = [(pid, procs.start_time(pid)) for pid in procs.tree(self.pid)]
-        for pid, _ in members:
-            _kill(pid)
+        members = []
+        if self.process.poll() is None:
+            # Stopped, it starts no other process meanwhile, and /proc tells of all that it has.
+            with procs.stopped(self.pid):
+                members = [(pid, procs.start_time(pid)) for pid in procs.tree(self.pid)]
+                for pid, _ in members:
+                    _kill(pid)
         self.process.wait()
         for pid, started in members:
             procs.wait_until(lambda: not procs.alive(pid, started), 30, f"end of {pid}")

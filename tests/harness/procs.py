@@ -47,10 +47,11 @@ def stopped(pid):
     """Meanwhile it does nothing, and waits for nothing."""
     os.kill(pid, signal.SIGSTOP)
     try:
-        wait_until(lambda: (_stat(pid) or " ")[0] == "T", 20, f"{pid} to stop")
+        wait_until(lambda: (_stat(pid) or "Z")[0] in "TZ", 20, f"{pid} to stop or to end")
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def tree(pid):
