@@ -50,14 +50,12 @@ void smtpd_start_over(struct smtpd_session *s)
 	s->extended = false;
 }
 
-/* Not DSN: who announces it has to send the notices of success that a sender asks for (RFC 3461
- * §5.2.3), and nothing here sends mail. A client to which it is not announced tells its sender
- * itself that the message was relayed (§5.2.2). */
 unsigned smtpd_extensions(const struct smtpd_session *s)
 {
 	const struct config *config = s->world->config;
 	unsigned set = SMTP_EXT_PIPELINING | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_CHUNKING |
-		       SMTP_EXT_SMTPUTF8 | SMTP_EXT_LIMITS | SMTP_EXT_ENHANCEDSTATUSCODES;
+		       SMTP_EXT_DSN | SMTP_EXT_SMTPUTF8 | SMTP_EXT_LIMITS |
+		       SMTP_EXT_ENHANCEDSTATUSCODES;
 	if (s->world->tls && config->smtp.starttls && !stream_is_tls(s->stream))
 		set |= SMTP_EXT_STARTTLS;
 	if (ip_networks_contain(&config->smtp.xclient_from, &s->client))

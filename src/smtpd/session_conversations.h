@@ -8,7 +8,7 @@
 
 #define GREETING "220 mx.here.test ESMTP Postern\r\n"
 #define EXTENSIONS                                                                                 \
-	"250-PIPELINING\r\n250-SIZE 65536\r\n250-8BITMIME\r\n250-CHUNKING\r\n"                     \
+	"250-PIPELINING\r\n250-SIZE 65536\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-DSN\r\n"          \
 	"250-SMTPUTF8\r\n250-LIMITS RCPTMAX=1000\r\n250 ENHANCEDSTATUSCODES\r\n"
 #define EHLO "250-mx.here.test greets client.test\r\n" EXTENSIONS
 #define BYE "221 2.0.0 mx.here.test closing the connection\r\n"

@@ -76,7 +76,7 @@ static void assert_told(const struct scene *s, const char *told)
 #define EXTENSIONS(starttls)                                                                       \
 	"250-mx.here.test greets c.test\r\n250-PIPELINING\r\n250-SIZE "                            \
 	"65536\r\n250-8BITMIME\r\n" starttls                                                       \
-	"250-CHUNKING\r\n250-SMTPUTF8\r\n250-LIMITS RCPTMAX=1000\r\n"                              \
+	"250-CHUNKING\r\n250-DSN\r\n250-SMTPUTF8\r\n250-LIMITS RCPTMAX=1000\r\n"                   \
 	"250 ENHANCEDSTATUSCODES\r\n"
 
 /* In plain, and then, from buf_clear() on, in TLS. */
