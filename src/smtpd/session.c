@@ -50,6 +50,8 @@ void smtpd_start_over(struct smtpd_session *s)
 	s->extended = false;
 }
 
+/* DSN's parameters are checked and taken; who asks for a notice of success (RFC 3461 §5.2.3) gets
+ * none as long as nothing here sends mail. */
 unsigned smtpd_extensions(const struct smtpd_session *s)
 {
 	const struct config *config = s->world->config;

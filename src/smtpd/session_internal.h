@@ -152,6 +152,11 @@ int smtpd_judge_failed(struct smtpd_session *s, struct arena *a, struct filter_j
 /* The whole message, in memory or mapped: to be given back. Negative errno. */
 int smtpd_view(struct incoming *in, str *out);
 void smtpd_unview(const struct incoming *in, str view);
+
+/* Hands the message over to delivery, or to the quarantine. verdict: NULL, or one that takes it.
+ * *out_results: of each destination. */
+int smtpd_hand_over(struct smtpd_session *s, const struct filter_judge_reply *verdict,
+	struct arena *a, struct ipc_u64s *out_results) MUST_USE;
 /* The reply of a verdict that refuses; hands over its record. Waits. */
 struct smtp_reply smtpd_refuse_judged(struct smtpd_session *s, const struct filter_judge_reply *v);
 /* Appends the front of the message without what is cut out; behind *out_offset all of it stays. */
