@@ -105,6 +105,13 @@ static void add_ascii(struct buf *out, char c)
 	buf_add(out, str_from(escape, sizeof escape));
 }
 
+/* Terminals obey C1, and let some others turn the direction of text: JSON is read by people too. */
+static bool is_obeyed(uint32_t c)
+{
+	return (c >= 0x80 && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
 /* Runs of plain characters, which are nearly everything, are copied whole. */
 static void add_text(struct buf *out, str s)
 {
@@ -120,6 +127,8 @@ static void add_text(struct buf *out, str s)
 		n = utf8_decode(s, &c);
 		if (n == 1)
 			add_ascii(out, s.p[0]);
+		else if (n && is_obeyed(c))
+			buf_printf(out, "\\u%04x", (unsigned)c);
 		else
 			buf_add(out, n ? str_first(s, n) : REPLACEMENT);
 		s = str_skip(s, MAX(n, (size_t)1));

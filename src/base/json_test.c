@@ -59,6 +59,8 @@ static const struct {
 	{ BYTES(""), 99, "\"\"" },
 	{ BYTES("plain text"), 99, "\"plain text\"" },
 	{ BYTES("a\"b\\c/d"), 99, "\"a\\\"b\\\\c/d\"" },
+	{ BYTES("\xc2\x9b\xe2\x80\xae\xe2\x80\xa8\xc2\xa0"), 99,
+		"\"\\u009b\\u202e\\u2028\xc2\xa0\"" },
 	{ BYTES("\r\n\t\x01\x1f\x7f"), 99, "\"\\r\\n\\t\\u0001\\u001f\\u007f\"" },
 	{ BYTES("a\0b"), 99,
 		"\"a\xef\xbf\xbd"
