@@ -164,13 +164,19 @@ static int look_at_batch(struct account *a, void *arg, struct err *err)
 	return r;
 }
 
-/* What the view alone can answer. */
+/* What the view alone can answer. What is known to be gone is not found, as where rows are read. */
 static int look_at_view(struct searching *x)
 {
 	const struct view *v = &x->s->view;
+	size_t gone = 0;
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < v->n; i++)
+	for (size_t i = 0; r == 0 && i < v->n; i++) {
+		while (gone < v->vanished_count && v->vanished[gone] < v->uids[i])
+			gone++;
+		if (gone < v->vanished_count && v->vanished[gone] == v->uids[i])
+			continue;
 		r = look_at(x, i, &(struct account_message){ .uid = v->uids[i] });
+	}
 	return r;
 }
 

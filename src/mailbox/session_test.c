@@ -283,7 +283,7 @@ static const struct conversation conversations[] = {
 				"* 2 FETCH (UID 3 FLAGS (\\Flagged \\Recent $Work))\r\n"
 				"* 2 FETCH (UID 3)\r\n* 3 FETCH (UID 4)\r\na OK FETCH "
 				"completed\r\n" },
-			{ "b SEARCH ALL\r\n", "* SEARCH 1 2 3 4\r\nb OK SEARCH completed\r\n" },
+			{ "b SEARCH ALL\r\n", "* SEARCH 2 3 4\r\nb OK SEARCH completed\r\n" },
 			{ "c UID FETCH 5 UID\r\n",
 				"* 4 FETCH (UID 5)\r\n* 1 EXPUNGE\r\nc OK FETCH completed\r\n" },
 			{ "d FETCH 4 UID\r\n", "d BAD There are fewer messages\r\n" } },
