@@ -1,31 +1,13 @@
 #include "directory/domain.h"
 
 #include "base/utf8.h"
+#include "proto/smtp_host.h"
 #include "proto/smtp_path.h"
 
 #include <unicode/uidna.h>
 
-static bool is_label(str s)
-{
-	if (s.n == 0 || s.n > 63 || s.p[0] == '-' || s.p[s.n - 1] == '-')
-		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
-			return false;
-	return true;
-}
-
-static bool is_domain(str s)
-{
-	str label;
-	bool more = true;
-	while (more) {
-		more = str_cut(s, '.', &label, &s);
-		if (!is_label(label))
-			return false;
-	}
-	return true;
-}
+/* RFC 1035 §3.1: 255 octets with the length of each label and the root's. */
+enum { DOMAIN_TEXT_MAX = 253 };
 
 static bool to_ascii(str domain, char out[static DOMAIN_TEXT_SIZE])
 {
@@ -47,17 +29,19 @@ static bool to_ascii(str domain, char out[static DOMAIN_TEXT_SIZE])
 bool domain_normalize(str domain, char out[static DOMAIN_TEXT_SIZE])
 {
 	char ascii[DOMAIN_TEXT_SIZE];
-	if (str_ends(domain, STR(".")))
-		domain.n--;
 	if (domain.n == 0 || domain.n > DOMAIN_TEXT_SIZE * 4)
 		return false;
 	bool copied = ascii_only(domain) ? str_copy_z(domain, ascii, sizeof ascii)
 					 : utf8_valid(domain) && to_ascii(domain, ascii);
-	if (!copied || strlen(ascii) > 253 || !is_domain(str_from_z(ascii)))
+	/* Judged in this form, as what is read back will be: U-labels may become digits, which end
+	 * no domain, and full stops. */
+	struct smtp_host host;
+	if (!copied || smtp_host_parse(str_from_z(ascii), false, &host) != SMTP_HOST_DOMAIN ||
+		host.text.n > DOMAIN_TEXT_MAX)
 		return false;
-	size_t n = strlen(ascii);
-	for (size_t i = 0; i <= n; i++)
-		out[i] = ascii_lower(ascii[i]);
+	for (size_t i = 0; i < host.text.n; i++)
+		out[i] = ascii_lower(host.text.p[i]);
+	out[host.text.n] = '\0';
 	return true;
 }
 

@@ -8,8 +8,8 @@
 
 enum { DOMAIN_TEXT_SIZE = 256 };
 
-/* Writes the normal form with a closing NUL. False on what is no domain: empty or over-long labels,
- * characters beyond letters, digits, '-' and '_', address literals. */
+/* Writes the normal form with a closing NUL. False on what is no domain by the rules of
+ * proto/smtp_host.h once its labels are A-labels, and on address literals. */
 bool domain_normalize(str domain, char out[static DOMAIN_TEXT_SIZE]) MUST_USE;
 
 /* Takes local@domain apart, as people and configuration write it: quoting undone, its case left

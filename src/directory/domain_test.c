@@ -22,6 +22,11 @@ static void test_normalize(void **state)
 		{ "fa\xc3\x9f.de", "xn--fa-hia.de" }, /* not "fass.de" */
 		{ "_dmarc.example.org", "_dmarc.example.org" },
 		{ "localhost", "localhost" },
+		{ "1.example", "1.example" },
+		{ "b\xc3\xbc"
+		  "cher\xe3\x80\x82"
+		  "example\xe3\x80\x82", /* ideographic full stops */
+			"xn--bcher-kva.example" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char out[DOMAIN_TEXT_SIZE];
@@ -34,7 +39,9 @@ static void test_refused(void **state)
 {
 	static const char *const rows[] = { "", ".", "..", "a..b", ".a", "-a.org", "a-.org",
 		"a b.org", "[127.0.0.1]", "[IPv6:::1]", "a@b", "a/b", "a%b.org", "\xff.org",
-		"a\x01.org", "xn--\xc3\xbc.org",
+		"a\x01.org", "xn--\xc3\xbc.org", "127.0.0.1", "1", "example.1",
+		"\xc2\xb9",                                              /* superscript one */
+		"\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.\xef\xbc\x91", /* full-width */
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.org" };
 	char out[DOMAIN_TEXT_SIZE];
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -74,7 +81,8 @@ static void test_split(void **state)
 	static const char *const wrong[] = { "", "@", "alice", "alice@", "@example.org",
 		"a@b@example.org", "@a,@b:alice@example.org", "alice@[127.0.0.1]",
 		"\"a@example.org", "a\"b@example.org", "alice@example..org", " alice@example.org",
-		"alice@example.org ", "<alice@example.org>", "a\r\nb@example.org" };
+		"alice@example.org ", "alice@\xc2\xb9", "<alice@example.org>",
+		"a\r\nb@example.org" };
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		if (mailbox_split(str_from_z(wrong[i]), &arena, &local, domain))
 			fail_msg("\"%s\" was split", wrong[i]);
