@@ -133,13 +133,13 @@ static void by_flags(
 		find_once(j, FINDING_ATTACHMENT_PDF_ACTIVE, a, inside);
 }
 
-static void by_entry(
-	struct judgement *j, const struct mail_attachment *a, const struct inspect_entry *e)
+static void by_entry(struct judgement *j, const struct mail_attachment *a,
+	const struct inspect_entry *e, bool in_archive)
 {
 	by_name(j, a, e->name, e->extension, e->odd);
 	by_class(j, a, e->name, e->class == INSPECT_OTHER ? e->named : e->class, e->named);
 	by_flags(j, a, e->name, e->flags, e->class == INSPECT_PDF);
-	if (e->class == INSPECT_ARCHIVE || e->class == INSPECT_DISK_IMAGE)
+	if (in_archive && (e->class == INSPECT_ARCHIVE || e->class == INSPECT_DISK_IMAGE))
 		find_once(j, FINDING_ATTACHMENT_NESTED, a, e->name);
 }
 
@@ -149,9 +149,12 @@ static void by_inspection(
 {
 	by_class(j, a, STR_EMPTY, found->class, found->named);
 	by_flags(j, a, STR_EMPTY, found->flags, found->class == INSPECT_PDF);
-	bool container = found->class == INSPECT_ARCHIVE || found->class == INSPECT_DISK_IMAGE;
-	for (size_t i = 0; container && i < MIN(found->entries_n, (size_t)ENTRIES_NAMED_MAX); i++)
-		by_entry(j, a, &found->entries[i]);
+	bool archive = found->class == INSPECT_ARCHIVE || found->class == INSPECT_DISK_IMAGE;
+	bool container = archive || found->class == INSPECT_MESSAGE;
+	for (size_t i = 0; container && i < MIN(found->entries_n, (size_t)ENTRIES_NAMED_MAX); i++) {
+		const struct inspect_entry *e = &found->entries[i];
+		by_entry(j, a, e, archive || e->depth > 0);
+	}
 }
 
 static void report(struct judgement *j)

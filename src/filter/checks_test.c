@@ -328,8 +328,9 @@ static const struct {
 		{ INSPECT_PDF, INSPECT_PDF, INSPECT_JAVASCRIPT } },
 };
 
-/* In the attachment itself, or in an entry of the archive that it is. */
-static bool finds_inspected(const struct inspected *what, bool in_archive, enum finding_name name)
+/* In an entry of such an attachment; INSPECT_OTHER: in the attachment itself. */
+static bool finds_inspected(
+	const struct inspected *what, enum inspect_class around, enum finding_name name)
 {
 	struct arena a CLEANUP(arena_done) = ARENA_INIT(1024 * 1024);
 	const struct config_filter rules = { .blocked_extensions = STR_EMPTY };
@@ -344,14 +345,13 @@ static bool finds_inspected(const struct inspected *what, bool in_archive, enum 
 	struct inspection plain = {
 		.class = what->class, .named = what->named, .flags = what->flags
 	};
-	struct inspection archive = { .class = INSPECT_ARCHIVE,
-		.named = INSPECT_ARCHIVE,
-		.entries = &entry,
-		.entries_n = 1 };
+	struct inspection container = {
+		.class = around, .named = around, .entries = &entry, .entries_n = 1
+	};
 	struct judgement j = { .arena = &a,
 		.rules = &rules,
 		.mail = { .attachments = &attachment, .attachments_n = 1 },
-		.inspections = in_archive ? &archive : &plain,
+		.inspections = around != INSPECT_OTHER ? &container : &plain,
 		.inspection_count = 1 };
 	findings_init(&j.findings, &none, &a);
 	check_attachment.report(&j);
@@ -360,19 +360,22 @@ static bool finds_inspected(const struct inspected *what, bool in_archive, enum 
 
 static void inside_of_attachments(void **state)
 {
+	static const enum inspect_class around[] = { INSPECT_OTHER, INSPECT_ARCHIVE,
+		INSPECT_MESSAGE };
 	for (size_t i = 0; i < ARRAY_LEN(inspected_rows); i++)
-		for (int in_archive = 0; in_archive < 2; in_archive++) {
+		for (size_t k = 0; k < ARRAY_LEN(around); k++) {
 			enum finding_name name = inspected_rows[i].name;
-			if (!finds_inspected(&inspected_rows[i].with, in_archive, name) ||
-				finds_inspected(&inspected_rows[i].without, in_archive, name))
-				fail_msg("row %zu, %s, in an archive: %d", i,
-					finding_infos[name].name, in_archive);
+			if (!finds_inspected(&inspected_rows[i].with, around[k], name) ||
+				finds_inspected(&inspected_rows[i].without, around[k], name))
+				fail_msg("row %zu, %s, in: %s", i, finding_infos[name].name,
+					inspect_class_name(around[k]));
 		}
 	const struct inspected archive = { INSPECT_ARCHIVE, INSPECT_ARCHIVE, 0 },
 			       text = { INSPECT_TEXT, INSPECT_TEXT, 0 };
-	assert_true(finds_inspected(&archive, true, FINDING_ATTACHMENT_NESTED));
-	assert_false(finds_inspected(&archive, false, FINDING_ATTACHMENT_NESTED));
-	assert_false(finds_inspected(&text, true, FINDING_ATTACHMENT_NESTED));
+	assert_true(finds_inspected(&archive, INSPECT_ARCHIVE, FINDING_ATTACHMENT_NESTED));
+	assert_false(finds_inspected(&archive, INSPECT_MESSAGE, FINDING_ATTACHMENT_NESTED));
+	assert_false(finds_inspected(&archive, INSPECT_OTHER, FINDING_ATTACHMENT_NESTED));
+	assert_false(finds_inspected(&text, INSPECT_ARCHIVE, FINDING_ATTACHMENT_NESTED));
 }
 
 static bool is_inspected(enum finding_name name)

@@ -1,5 +1,7 @@
 #include "mail/inspect_internal.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -68,6 +70,22 @@ uint64_t inspect_le64(str s, size_t at)
 	return inspect_le32(s, at) | (uint64_t)inspect_le32(s, at + 4) << 32;
 }
 
+bool inspect_utf16(str *s, struct buf *out)
+{
+	for (uint32_t c; s->n >= 2;) {
+		c = inspect_le16(*s, 0);
+		*s = str_skip(*s, 2);
+		if (!c)
+			return true;
+		if ((c & 0xfc00) == 0xd800 && (inspect_le16(*s, 0) & 0xfc00) == 0xdc00) {
+			c = 0x10000 + ((c & 0x3ff) << 10 | (inspect_le16(*s, 0) & 0x3ff));
+			*s = str_skip(*s, 2);
+		}
+		utf8_encode(out, c);
+	}
+	return false;
+}
+
 static str keep(struct inspect_scan *s, struct inspect_item *in, str text)
 {
 	char *p = text.n ? arena_try(s->arena, text.n) : NULL;
@@ -133,7 +151,9 @@ static bool worth_a_look(struct inspect_type type)
 {
 	return type.class == INSPECT_ARCHIVE || type.class == INSPECT_OFFICE ||
 	       type.class == INSPECT_PDF || type.class == INSPECT_DISK_IMAGE ||
-	       type.class == INSPECT_HTML || (type.type && strcmp(type.type, "image/svg+xml") == 0);
+	       type.class == INSPECT_HTML ||
+	       (type.type && (strcmp(type.type, "image/svg+xml") == 0 ||
+				     strcmp(type.type, "application/ms-tnef") == 0));
 }
 
 bool inspect_entry_head(struct inspect_scan *s, struct inspect_item *in, str head)
@@ -147,9 +167,13 @@ bool inspect_entry_head(struct inspect_scan *s, struct inspect_item *in, str hea
 		return false;
 	if (in->depth + 1 < INSPECT_DEPTH_MAX)
 		return true;
+	/* People forward what was forwarded to them; they do not pack what is packed four times. */
+	if (type.class == INSPECT_MESSAGE)
+		in->flags |= INSPECT_TRUNCATED;
 	if (type.class == INSPECT_ARCHIVE || type.class == INSPECT_DISK_IMAGE)
 		in->flags |= INSPECT_TOO_DEEP;
-	return type.class != INSPECT_ARCHIVE && type.class != INSPECT_DISK_IMAGE;
+	return type.class != INSPECT_ARCHIVE && type.class != INSPECT_DISK_IMAGE &&
+	       type.class != INSPECT_MESSAGE;
 }
 
 void inspect_add_item(struct inspect_scan *s, struct inspect_item *in, str content, char *owned)
@@ -220,6 +244,7 @@ static const struct {
 	{ "application/x-ole-storage", inspect_ole },
 	{ "text/rtf", inspect_rtf },
 	{ "application/onenote", inspect_onenote },
+	{ "application/ms-tnef", inspect_tnef },
 	{ "application/pdf", inspect_pdf },
 	{ "text/html", inspect_markup },
 	{ "image/svg+xml", inspect_markup },

@@ -97,6 +97,7 @@ void inspect_iso(struct inspect_scan *s, struct inspect_item *item);
 void inspect_ole(struct inspect_scan *s, struct inspect_item *item);
 void inspect_rtf(struct inspect_scan *s, struct inspect_item *item);
 void inspect_onenote(struct inspect_scan *s, struct inspect_item *item);
+void inspect_tnef(struct inspect_scan *s, struct inspect_item *item);
 void inspect_pdf(struct inspect_scan *s, struct inspect_item *item);
 void inspect_markup(struct inspect_scan *s, struct inspect_item *item); /* HTML, SVG */
 
@@ -120,3 +121,5 @@ void inspect_package_end(struct inspect_package *p, struct inspect_item *item);
 uint16_t inspect_le16(str s, size_t at);
 uint32_t inspect_le32(str s, size_t at);
 uint64_t inspect_le64(str s, size_t at);
+/* Appends UTF-16 up to its NUL, and takes it off *s. False where there is no NUL. */
+bool inspect_utf16(str *s, struct buf *out);

@@ -344,24 +344,6 @@ static bool unpack_header(struct sevenzip *z, struct buf *out)
 	return out->n == f->size;
 }
 
-/* UTF-16 up to its NUL. */
-static void read_file_name(struct sevenzip *z, str *names, struct buf *out)
-{
-	buf_clear(out);
-	for (uint32_t c; names->n >= 2;) {
-		c = inspect_le16(*names, 0);
-		*names = str_skip(*names, 2);
-		if (!c)
-			return;
-		if ((c & 0xfc00) == 0xd800 && (inspect_le16(*names, 0) & 0xfc00) == 0xdc00) {
-			c = 0x10000 + ((c & 0x3ff) << 10 | (inspect_le16(*names, 0) & 0x3ff));
-			*names = str_skip(*names, 2);
-		}
-		utf8_encode(out, c);
-	}
-	z->bad = true;
-}
-
 struct files {
 	uint32_t n;
 	str names, empty, no_folder; /* bits; p is NULL where there are none */
@@ -394,7 +376,8 @@ static void list_files(struct sevenzip *z, const struct files *f)
 	const uint64_t *sizes = (const uint64_t *)(const void *)z->sizes.p;
 	size_t stream = 0, empty = 0, folder = 0, in_folder = 0;
 	for (uint32_t i = 0; i < f->n && !z->bad; i++) {
-		read_file_name(z, &names, &name);
+		buf_clear(&name);
+		z->bad = !inspect_utf16(&names, &name);
 		if (f->empty.p && bit(f->empty, i)) {
 			bool file = f->no_folder.p && bit(f->no_folder, empty++);
 			if (file && !inspect_add_entry(z->scan, z->item, buf_str(&name), true, 0))

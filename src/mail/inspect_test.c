@@ -725,6 +725,125 @@ static void test_onenote(void **state)
 	check_prefixes(*state, buf_str(&b), "a.one");
 }
 
+/* ── winmail.dat ── */
+
+static void test_tnef(void **state)
+{
+	struct testing_file inside = { "b.scr", S(PE) };
+	struct buf zip CLEANUP(buf_done) = testing_archive("zip", NULL, NULL, &inside, 1);
+	struct buf b CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	testing_tnef_begin(&b);
+	testing_tnef_attachment(&b, "INVOIC~1.PDF", (str)S(PE));
+	struct buf more CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	testing_le(&more, 4, 4);
+	testing_le(&more, 0x37050003, 4); /* how it is attached */
+	testing_le(&more, 1, 4);
+	testing_le(&more, 0x8000001e, 4); /* one that has a name itself */
+	testing_fill(&more, 16, 'g');
+	testing_le(&more, 1, 4);
+	testing_le(&more, 6, 4);
+	buf_add(&more, STR("x\0y\0\0\0\0\0"));
+	testing_le(&more, 1, 4);
+	testing_le(&more, 3, 4);
+	buf_add(&more, STR("abc\0"));
+	testing_tnef_property(&more, 0x1e, 0x3704, STR("short.exe\0"));
+	testing_tnef_property(&more, 0x1f, 0x3707, STR("\xdc\0.\0p\0d\0f\0.\0e\0x\0e\0\0\0"));
+	testing_tnef_attribute(&b, 2, 0x00069005, buf_str(&more));
+	testing_tnef_attachment(&b, "b.zip", buf_str(&zip));
+	const struct inspection *o = look(*state, buf_str(&b), "winmail.dat");
+	assert_str(o->type, "application/ms-tnef");
+	assert_int_equal(o->class, INSPECT_MESSAGE);
+	assert_int_equal(o->flags, 0);
+	assert_int_equal(o->entries_n, 3);
+	const struct inspect_entry *e = entry(o, "\xc3\x9c.pdf.exe");
+	assert_int_equal(e->class, INSPECT_EXECUTABLE);
+	assert_true(e->odd & ATTACHMENT_DOUBLE);
+	assert_int_equal(entry(o, "b.zip")->class, INSPECT_ARCHIVE);
+	assert_int_equal(entry(o, "b.scr")->depth, 1);
+	check_prefixes(*state, buf_str(&b), "winmail.dat");
+}
+
+/* In one that is attached to another, and so on: as deep as archives. */
+static void test_tnef_nested(void **state)
+{
+	struct buf b CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	testing_tnef_begin(&b);
+	testing_tnef_attachment(&b, "a.exe", (str)S(PE));
+	for (size_t deep = 1; deep <= INSPECT_DEPTH_MAX; deep++) {
+		const struct inspection *o = look(*state, buf_str(&b), "winmail.dat");
+		assert_int_equal(o->entries_n, deep);
+		assert_str(o->entries[deep - 1].name, "a.exe");
+		assert_int_equal(o->inside, 0);
+		struct buf object CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+		testing_fill(&object, 16, 'i');
+		buf_add(&object, buf_str(&b));
+		struct buf more CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+		testing_le(&more, 1, 4);
+		testing_tnef_property(&more, 0x0d, 0x3701, buf_str(&object));
+		buf_clear(&b);
+		testing_tnef_begin(&b);
+		testing_tnef_attribute(&b, 2, 0x00069002, STR("\1\0\0\0"));
+		testing_tnef_attribute(&b, 2, 0x00069005, buf_str(&more));
+	}
+	const struct inspection *o = look(*state, buf_str(&b), "winmail.dat");
+	assert_int_equal(o->entries_n, INSPECT_DEPTH_MAX);
+	assert_int_equal(o->inside, INSPECT_TRUNCATED);
+}
+
+/* The second link has its front from the first one, and all have theirs from the words that every
+ * body begins with. */
+static void test_tnef_link(void **state)
+{
+	static const char first[] = "{HYPERLINK \"http://a.example/";
+	struct buf rtf CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	buf_add(&rtf, STR("\x14\0\0\0\x14\0\0\0LZFu\0\0\0\0"));
+	buf_add(&rtf, STR("\x01\x00\x04")); /* six characters from place 0, seven of our own */
+	buf_add(&rtf, str_from(first, 7));
+	for (size_t i = 7; i < sizeof first - 1; i += 8) {
+		str piece = str_first(str_from_z(first + i), 8);
+		buf_add_char(&rtf, '\0');
+		buf_add(&rtf, piece);
+		testing_fill(&rtf, 8 - piece.n, '1');
+	}
+	buf_add(&rtf, STR("\0\"}     \n"));
+	/* Place 213 is behind six of the 207 known ones. */
+	buf_add(&rtf, STR("\x03\x0d\x5f\x0e\x6a"
+			  "2\"}   "));
+	struct buf more CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	testing_le(&more, 1, 4);
+	testing_tnef_property(&more, 0x102, 0x1009, buf_str(&rtf));
+	struct buf b CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+	testing_tnef_begin(&b);
+	testing_tnef_attribute(&b, 1, 0x00069003, buf_str(&more));
+	const struct inspection *o = look(*state, buf_str(&b), "winmail.dat");
+	assert_int_equal(o->uris_n, 2);
+	assert_str(str_first(o->uris[0], 18), "http://a.example/1");
+	assert_str(o->uris[1], "http://a.example/2");
+}
+
+/* The example of [MS-OXRTFCP] 4.1.1 and 4.1.2: a run that overlaps itself, and the end's mark. */
+static void test_tnef_body(void **state)
+{
+	static const str packed[] = {
+		S("\x2d\0\0\0\x2b\0\0\0LZFu\xf1\xc5\xc7\xa7\x03\0\x0a\0rcpg125B2\x0a\xf3 hel"
+		  "\x09\0 bw\x05\xb0ld}\x0a\x80\x0f\xa0"),
+		S("\x1a\0\0\0\x1c\0\0\0LZFu\xe2\xd4\x4b\x51\x41\0\x04 WXYZ\x0d\x6e}\x01\x0e\xb0"),
+	};
+	for (size_t i = 0; i < ARRAY_LEN(packed); i++) {
+		struct buf more CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+		testing_le(&more, 1, 4);
+		testing_tnef_property(&more, 0x102, 0x1009, packed[i]);
+		struct buf b CLEANUP(buf_done) = BUF_INIT(TESTING_MAX);
+		testing_tnef_begin(&b);
+		testing_tnef_attribute(&b, 1, 0x00069003, buf_str(&more));
+		const struct inspection *o = look(*state, buf_str(&b), "winmail.dat");
+		assert_int_equal(o->entries_n, 1);
+		assert_str(o->entries[0].type, "text/rtf");
+		assert_int_equal(o->entries[0].size, i == 0 ? 0x2b : 0x1c);
+		check_prefixes(*state, buf_str(&b), "winmail.dat");
+	}
+}
+
 /* ── Where it runs ── */
 
 enum { STACK = 1024 * 1024, STACK_NEEDED_MAX = 96 * 1024 };
@@ -873,6 +992,10 @@ int main(void)
 		cmocka_unit_test(test_pdf_object_streams),
 		cmocka_unit_test(test_pdf_links),
 		cmocka_unit_test(test_onenote),
+		cmocka_unit_test(test_tnef),
+		cmocka_unit_test(test_tnef_nested),
+		cmocka_unit_test(test_tnef_link),
+		cmocka_unit_test(test_tnef_body),
 		cmocka_unit_test(test_stack),
 		cmocka_unit_test(test_sandbox),
 		cmocka_unit_test(test_threads),

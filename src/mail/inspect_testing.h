@@ -72,6 +72,44 @@ static inline void testing_fill(struct buf *b, size_t n, char c)
 	}
 }
 
+/* ── winmail.dat ── */
+
+static inline void testing_tnef_attribute(struct buf *b, int level, uint32_t id, str data)
+{
+	uint32_t sum = 0;
+	for (size_t i = 0; i < data.n; i++)
+		sum += (unsigned char)data.p[i];
+	testing_le(b, (uint64_t)level, 1);
+	testing_le(b, id, 4);
+	testing_le(b, data.n, 4);
+	buf_add(b, data);
+	testing_le(b, sum & 0xffff, 2);
+}
+
+/* A property with one value of variable length. */
+static inline void testing_tnef_property(struct buf *b, uint32_t type, uint32_t id, str value)
+{
+	testing_le(b, type | id << 16, 4);
+	testing_le(b, 1, 4);
+	testing_le(b, value.n, 4);
+	buf_add(b, value);
+	testing_fill(b, (0 - value.n) & 3, 0);
+}
+
+static inline void testing_tnef_begin(struct buf *b)
+{
+	testing_le(b, 0x223e9f78, 4);
+	testing_le(b, 1, 2);
+	testing_tnef_attribute(b, 1, 0x00089006, STR("\0\0\1\0"));
+}
+
+static inline void testing_tnef_attachment(struct buf *b, const char *title, str content)
+{
+	testing_tnef_attribute(b, 2, 0x00069002, STR("\1\0\xff\xff\xff\xff\0\0\0\0\0\0\0\0"));
+	testing_tnef_attribute(b, 2, 0x00018010, str_from(title, strlen(title) + 1));
+	testing_tnef_attribute(b, 2, 0x0006800f, content);
+}
+
 /* ── RAR, which libarchive only reads: files are stored ── */
 
 static inline void testing_rar4_block(struct buf *b, struct buf *head)

@@ -53,12 +53,22 @@ def iso():
     return bytes(32768) + b"\1CD001\1" + bytes(2041) + b"\xffCD001\1" + bytes(2041 + 8192)
 
 
+def winmail(name, content):
+    """As Outlook sends it."""
+    def attribute(level, number, data):
+        return struct.pack("<BII", level, number, len(data)) + data + struct.pack("<H", sum(data) & 0xffff)
+    return (struct.pack("<IH", 0x223e9f78, 1) + attribute(1, 0x00089006, b"\0\0\1\0") + attribute(2, 0x00069002, bytes(14)) +
+            attribute(2, 0x00018010, name + b"\0") + attribute(2, 0x0006800f, content))
+
+
 PROGRAM = b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + bytes(500)
 CASES = [
     ("ATTACHMENT_PROGRAM", ("a.zip", packed(a__exe=PROGRAM)), ("a.zip", packed(a__txt=b"text"))),
     ("ATTACHMENT_PROGRAM", ("a.exe", PROGRAM), ("a.sh", b"#!/bin/sh\nexit\n")),
     ("ATTACHMENT_TYPE", ("bill.pdf", b"#!/bin/sh\nexit\n"), ("a.sh", b"#!/bin/sh\nexit\n")),
     ("ATTACHMENT_BLOCKED", ("a.zip", packed(a__vbs=b"x")), ("a.zip", packed(a__txt=b"x"))),
+    ("ATTACHMENT_PROGRAM", ("winmail.dat", winmail(b"a.exe", PROGRAM)), ("winmail.dat", winmail(b"a.txt", b"text"))),
+    ("ATTACHMENT_BLOCKED", ("winmail.dat", winmail(b"a.vbs", b"x")), ("winmail.dat", winmail(b"a.zip", packed(a__txt=b"x")))),
     ("ATTACHMENT_DOUBLE", ("a.zip", packed(a__pdf__exe=PROGRAM)), ("a.zip", packed(a__exe=PROGRAM))),
     ("ATTACHMENT_TYPE", ("bill.pdf", PROGRAM), ("bill.pdf", pdf(b""))),
     ("ATTACHMENT_IMAGE", ("a.iso", iso()), ("a.zip", packed(a__txt=b"x"))),
