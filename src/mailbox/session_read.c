@@ -147,7 +147,8 @@ static int refuse_long_line(struct session *s)
 	return refuse(s, IMAP_BAD, STR("TOOBIG"), "The line is too long");
 }
 
-static int skip_literal(struct session *s, uint64_t left)
+int mailbox_read_message(
+	struct session *s, uint64_t left, void (*take)(void *arg, str bytes), void *arg)
 {
 	while (left) {
 		str have;
@@ -155,6 +156,8 @@ static int skip_literal(struct session *s, uint64_t left)
 		if (rc < 0)
 			return rc;
 		have = str_first(have, left);
+		if (take)
+			take(arg, have);
 		left -= have.n;
 		stream_consume(s->stream, have.n);
 	}
@@ -168,7 +171,7 @@ int mailbox_skip_message(struct session *s, uint64_t size)
 		s->bye = "The message is far too large";
 		return 0;
 	}
-	int rc = skip_literal(s, size);
+	int rc = mailbox_read_message(s, size, NULL, NULL);
 	if (rc == 0)
 		rc = mailbox_read_line(s, &line);
 	if (rc == 0 && imap_literal_at_end(line, &size) == IMAP_LITERAL_NONSYNC)
