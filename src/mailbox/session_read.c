@@ -150,15 +150,19 @@ static int refuse_long_line(struct session *s)
 int mailbox_read_message(
 	struct session *s, uint64_t left, void (*take)(void *arg, str bytes), void *arg)
 {
+	const struct config *config = s->world->config;
+	struct stream_pace pace = { 0 };
 	while (left) {
 		str have;
-		int rc = stream_peek(s->task, s->stream, mailbox_deadline(s), &have);
+		int rc = stream_peek_paced(s->task, s->stream, config->imap.idle_timeout,
+			config->smtp.min_data_rate, &pace, &have);
 		if (rc < 0)
 			return rc;
 		have = str_first(have, left);
 		if (take)
 			take(arg, have);
 		left -= have.n;
+		pace.received += have.n;
 		stream_consume(s->stream, have.n);
 	}
 	return 0;

@@ -65,6 +65,7 @@ struct smtpd_transaction {
 	const struct config_domain *rules; /* of the recipients' domain; NULL: those for all */
 	bool chunking;                     /* BDAT was used: DATA is out of place */
 	struct incoming incoming;
+	struct stream_pace pace; /* of the message */
 	struct smtpd_doubt doubt;
 };
 

@@ -412,8 +412,9 @@ static inline void testing_done(struct testing_world *w)
 struct testing_run {
 	enum smtpd_protocol protocol;
 	str input;
-	size_t piece; /* at most so many bytes at a time; 0: all at once */
-	bool silent;  /* the client stays after its input, instead of hanging up */
+	size_t piece;  /* at most so many bytes at a time; 0: all at once */
+	int64_t pause; /* before each of them */
+	bool silent;   /* the client stays after its input, instead of hanging up */
 	unsigned cancel_at;
 	struct buf output; /* with "ID" in place of each message's id */
 	unsigned waits;
@@ -478,6 +479,7 @@ static inline void testing_session(struct testing_world *w, struct testing_run *
 	int fd = testing_lowest_fd();
 	ASSERT(stream_open_memory(t, r->input, r->piece, &stream) == 0);
 	stream_memory_collect(stream, &out);
+	stream_memory_pause(stream, r->pause);
 	if (r->silent)
 		stream_memory_silent(stream);
 	smtpd_session(t, &w->world, stream, r->protocol, &w->client, TESTING_PORT);
