@@ -75,8 +75,9 @@ struct smtpd_session {
 	struct stream *stream;
 	enum smtpd_protocol protocol;
 	struct ip client;
+	bool client_unknown; /* XCLIENT said so: `client` is the front end */
 	uint16_t port;
-	char client_text[IP_TEXT_SIZE];
+	char client_text[IP_TEXT_SIZE]; /* or "unknown" */
 	bool admitted;
 	struct log log;
 	struct log_field fields[2];
@@ -98,6 +99,8 @@ struct smtp_reply smtpd_say(struct smtpd_session *s, int code, int klass, int su
 /* Writes a reply. Errors stick to the stream. */
 void smtpd_put_reply(struct smtpd_session *s, const struct smtp_reply *reply);
 
+/* The client's address, as the calls of other roles take it: empty where it is not known. */
+str smtpd_client(const struct smtpd_session *s);
 /* The extensions that are announced, and whose parameters are known. */
 unsigned smtpd_extensions(const struct smtpd_session *s);
 
