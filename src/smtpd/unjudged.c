@@ -75,7 +75,6 @@ int smtpd_judge_failed(struct smtpd_session *s, struct arena *a, struct filter_j
 {
 	struct smtpd_transaction *x = &s->transaction;
 	const struct judge_facts facts = { .id = str_from_z(x->id),
-		.no_client = s->client_unknown,
 		.client = s->client,
 		.helo = s->helo,
 		.sender = x->sender,
