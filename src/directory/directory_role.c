@@ -148,7 +148,7 @@ static int find(struct task *t, void *self, const struct directory_find_request 
 	s->counts.lookups++;
 	if (rc == 0)
 		fill_reply(&route, a, out);
-	if (rc == 0 && in->client.n && route.answer == DIRECTORY_DELIVER)
+	if (rc == 0 && in->lists && route.answer == DIRECTORY_DELIVER)
 		rc = find_blocked(s, in, a, out, &err);
 	s->counts.errors += rc < 0;
 	if (rc < 0)

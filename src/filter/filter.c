@@ -13,17 +13,18 @@ enum { ID_MAX = 64 };
 
 #define FACTS_OF(in, ip)                                                                           \
 	{                                                                                          \
-		.id = (in)->id, .door = (in)->door, .client = (ip), .port = (uint16_t)(in)->port,  \
-		.client_name = (in)->client_name, .helo = (in)->helo, .sender = (in)->sender,      \
-		.utf8 = (in)->utf8, .tls = (in)->tls, .domain = (in)->domain,                      \
+		.id = (in)->id, .door = (in)->door, .no_client = (in)->client.n == 0,              \
+		.client = (ip), .port = (uint16_t)(in)->port, .client_name = (in)->client_name,    \
+		.helo = (in)->helo, .sender = (in)->sender, .utf8 = (in)->utf8, .tls = (in)->tls,  \
+		.domain = (in)->domain,                                                            \
 	}
 
 static bool client_of(str bytes, struct ip *out)
 {
-	if (bytes.n != sizeof out->bytes)
-		return false;
-	memcpy(out->bytes, bytes.p, sizeof out->bytes);
-	return true;
+	*out = (struct ip){ { 0 } };
+	if (bytes.n == sizeof out->bytes)
+		memcpy(out->bytes, bytes.p, bytes.n);
+	return bytes.n == 0 || bytes.n == sizeof out->bytes;
 }
 
 /* Where it goes: into *out. thresholds may be NULL. */

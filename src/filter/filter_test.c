@@ -285,6 +285,32 @@ static void cuts_and_scores_travel(void **state)
 	scene_done(&s);
 }
 
+/* Nothing is asked about it, nor found. */
+static void a_client_that_is_not_known(void **state)
+{
+	struct scene s;
+	struct filter_envelope_reply early;
+	struct filter_judge_reply out;
+	scene_init(&s, &passing);
+	struct filter_envelope_request e = envelope_of(&s);
+	struct filter_judge_request in = judge_of(&s);
+	e.client = in.client = STR_EMPTY;
+	for (int cached = 1; cached >= 0; cached--) {
+		if (cached)
+			assert_int_equal(
+				filter_envelope(s.j.task, &s.calls, &e, &s.arena, &early), 0);
+		assert_int_equal(s.j.table.questions, 0);
+		assert_int_equal(filter_judge(s.j.task, &s.calls, &in, &s.arena, &out), 0);
+		assert_true(str_find(out.findings, STR("DKIM_VALID")) >= 0);
+		assert_true(str_find(out.findings, STR("SPF_")) < 0);
+		assert_true(str_find(out.findings, STR("RDNS_")) < 0);
+		assert_true(str_find(out.findings, STR("HELO_")) < 0);
+		assert_int_equal(out.client_name.n, 0);
+		s.j.table.questions = 0;
+	}
+	scene_done(&s);
+}
+
 static void nonsense_is_refused(void **state)
 {
 	struct scene s;
@@ -317,6 +343,7 @@ int main(void)
 		cmocka_unit_test(a_file_is_judged_as_memory_is),
 		cmocka_unit_test(the_antivirus_is_asked),
 		cmocka_unit_test(cuts_and_scores_travel),
+		cmocka_unit_test(a_client_that_is_not_known),
 		cmocka_unit_test(nonsense_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -291,6 +291,17 @@ int stream_peek_least(struct task *t, struct stream *s, size_t least, int64_t de
 	return 0;
 }
 
+int stream_peek_paced(struct task *t, struct stream *s, int64_t timeout, int64_t rate,
+	struct stream_pace *pace, str *out)
+{
+	int64_t began = task_now(t), next = task_deadline(t, timeout), whole = NEVER;
+	if (rate > 0)
+		whole = next + SECONDS(pace->received / (uint64_t)rate) - pace->waited;
+	int rc = stream_peek(t, s, MIN(next, whole), out);
+	pace->waited += task_now(t) - began;
+	return rc == -ETIMEDOUT && whole < next ? -ETIME : rc;
+}
+
 void stream_consume(struct stream *s, size_t n)
 {
 	ASSERT(n <= s->in_end - s->in_start);

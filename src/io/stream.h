@@ -32,6 +32,8 @@ void stream_memory_collect(struct stream *s, struct buf *out);
 /* After its input the peer says nothing more, instead of hanging up: waits end by their deadline.
  */
 void stream_memory_silent(struct stream *s);
+/* Each piece comes so long after the wait for it began. */
+void stream_memory_pause(struct stream *s, int64_t pause);
 
 /* Drops what was not flushed. NULL is fine. */
 void stream_close(struct stream *s);
@@ -56,6 +58,19 @@ int stream_peek(struct task *t, struct stream *s, int64_t deadline, str *out) MU
 int stream_peek_least(
 	struct task *t, struct stream *s, size_t least, int64_t deadline, str *out) MUST_USE;
 void stream_consume(struct stream *s, size_t n);
+
+/* Of a message that is on its way: how long was waited for it; the bytes that have come, which who
+ * consumes them counts. */
+struct stream_pace {
+	int64_t waited;
+	uint64_t received;
+};
+
+/* As stream_peek(), for a message that must not trickle in: the next bytes within `timeout`, and
+ * all that is waited at most `timeout` longer than what has come takes at `rate` bytes a second (0:
+ * that is not looked at); -ETIME where it is longer. */
+int stream_peek_paced(struct task *t, struct stream *s, int64_t timeout, int64_t rate,
+	struct stream_pace *pace, str *out) MUST_USE;
 
 /* Bytes that came and were not consumed yet; and forget them (before TLS starts). */
 size_t stream_buffered(const struct stream *s);

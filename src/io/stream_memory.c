@@ -9,6 +9,7 @@
 struct memory_peer {
 	str input;
 	size_t piece, left;          /* left: what may still be read before the next wait */
+	int64_t pause;               /* before each piece */
 	bool silent;                 /* at the end of its input it says nothing more, but stays */
 	struct buf output, *collect; /* collect: where output goes; its own, or the caller's */
 };
@@ -36,16 +37,19 @@ static ssize_t memory_write(
 	return out->overflowed ? -ENOSPC : (ssize_t)n;
 }
 
-/* The next piece arrives; the task only counts that it waited. */
+/* The next piece arrives; without a pause the task only counts that it waited. */
 static int memory_wait(struct task *t, struct stream *s, enum watch_direction d UNUSED,
 	const struct event *also, int64_t deadline)
 {
 	if (also && also->set)
 		return -EINTR;
-	if (s->memory->input.n == 0 && s->memory->silent)
+	struct memory_peer *m = s->memory;
+	if ((m->input.n == 0 && m->silent) || deadline < task_deadline(t, m->pause))
 		return task_suspend(t, deadline);
+	m->left = m->piece;
+	if (m->pause)
+		return task_sleep(t, m->pause);
 	task_wake(t);
-	s->memory->left = s->memory->piece;
 	return task_suspend(t, NEVER);
 }
 
@@ -91,4 +95,9 @@ void stream_memory_collect(struct stream *s, struct buf *out)
 void stream_memory_silent(struct stream *s)
 {
 	s->memory->silent = true;
+}
+
+void stream_memory_pause(struct stream *s, int64_t pause)
+{
+	s->memory->pause = pause;
 }

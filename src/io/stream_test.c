@@ -104,6 +104,47 @@ static void memory_keeps_what_is_written(void **state)
 	task_sync_free(t);
 }
 
+/* A thousand bytes, for which the reader has ten seconds to spare. */
+static void a_message_must_not_trickle(void **state)
+{
+	static const struct {
+		size_t piece;
+		int64_t pause, rate, seconds;
+		int rc;
+		uint64_t received;
+	} rows[] = {
+		{ 1, 9, 100, 10, -ETIME, 1 },
+		{ 1, 9, 0, 9009, -EPIPE, 1000 },
+		{ 1, 11, 100, 10, -ETIMEDOUT, 0 },
+		{ 100, 1, 100, 11, -EPIPE, 1000 },
+		{ 900, 10, 100, 19, -ETIME, 900 }, /* 10 to spare, and what 900 may take */
+		{ 500, 10, 50, 30, -EPIPE, 1000 },
+	};
+	char message[1000] = "";
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct task *t = task_sync_new(&(struct task_sync_options){ 0 });
+		struct stream_pace pace = { 0 };
+		struct stream *s;
+		str bytes;
+		int rc, opened = stream_open_memory(
+				t, str_from(message, sizeof message), rows[i].piece, &s);
+		assert_int_equal(opened, 0);
+		stream_memory_pause(s, SECONDS(rows[i].pause));
+		while ((rc = stream_peek_paced(t, s, SECONDS(10), rows[i].rate, &pace, &bytes)) ==
+			0) {
+			stream_consume(s, bytes.n);
+			pace.received += bytes.n;
+		}
+		if (rc != rows[i].rc || pace.received != rows[i].received ||
+			pace.waited != SECONDS(rows[i].seconds))
+			fail_msg("row %zu: %d, %llu bytes in %lld s", i, rc,
+				(unsigned long long)pace.received,
+				(long long)(pace.waited / NSEC_PER_SEC));
+		stream_close(s);
+		task_sync_free(t);
+	}
+}
+
 /* ── Sockets: two tasks, one at each end ──────────────────────────────────────────────────── */
 
 struct scene {
@@ -431,6 +472,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reading_from_memory),
 		cmocka_unit_test(memory_keeps_what_is_written),
+		cmocka_unit_test(a_message_must_not_trickle),
 		cmocka_unit_test(reading_from_a_socket),
 		cmocka_unit_test(much_is_read),
 		cmocka_unit_test(much_is_written),

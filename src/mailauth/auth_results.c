@@ -159,7 +159,8 @@ static void write_arc(struct field *f, const struct auth_results *r)
 		buf_printf(&text, "%s%.*s", text.n ? ": " : "",
 			STR_ARG(str_first(arc->reason, AUTH_TEXT_MAX)));
 	field_comment(f, buf_str(&text), COMMENT_MAX);
-	field_value(f, "smtp.remote-ip", client_text(&r->client, ip), IP_TEXT_SIZE);
+	if (!ip_equal(&r->client, &(struct ip){ { 0 } }))
+		field_value(f, "smtp.remote-ip", client_text(&r->client, ip), IP_TEXT_SIZE);
 	if (arc->result == ARC_PASS) {
 		snprintf(number, sizeof number, "%u", arc->oldest_pass);
 		field_value(f, "header.oldest-pass", str_from_z(number), sizeof number);

@@ -20,7 +20,7 @@ enum {
 
 struct auth_results {
 	str authserv_id;
-	struct ip client;
+	struct ip client; /* all zeros: not known, not mentioned beside ARC */
 	str helo, sender;
 	bool utf8; /* the header may hold UTF-8 (RFC 6532, RFC 8616); else U-labels become A-labels,
 		      and what is left "?" */

@@ -146,6 +146,14 @@ static void empty_outcomes(void **state)
 			 "\tdkim=none;\r\n\tarc=none;\r\n\tdmarc=none\r\n");
 }
 
+static void an_unknown_client(void **state)
+{
+	struct arc_outcome arc = { .result = ARC_PASS };
+	struct auth_results r = { .authserv_id = STR("mx.example.net"), .arc = &arc };
+	assert_field(&r,
+		"Authentication-Results: mx.example.net;\r\n\tarc=pass header.oldest-pass=0\r\n");
+}
+
 /* A bounce: the HELO name is what was checked. An IPv6 address needs quotes. */
 static void a_bounce(void **state)
 {
@@ -483,6 +491,7 @@ int main(void)
 		cmocka_unit_test(nothing_was_evaluated),
 		cmocka_unit_test(all_methods),
 		cmocka_unit_test(empty_outcomes),
+		cmocka_unit_test(an_unknown_client),
 		cmocka_unit_test(a_bounce),
 		cmocka_unit_test(hostile_text),
 		cmocka_unit_test(anything_stays_one_field),

@@ -51,8 +51,9 @@ static void write_spool(struct appending *x, str bytes)
 	}
 }
 
-static void keep(struct appending *x, str bytes)
+static void keep(void *arg, str bytes)
 {
+	struct appending *x = arg;
 	x->has_nul = x->has_nul || memchr(bytes.p, 0, bytes.n);
 	if (x->has_nul)
 		return;
@@ -60,21 +61,6 @@ static void keep(struct appending *x, str bytes)
 		write_spool(x, bytes);
 	else
 		buf_add(&x->memory, bytes);
-}
-
-static int read_literal(struct session *s, uint64_t left, struct appending *x)
-{
-	while (left) {
-		str bytes;
-		int rc = stream_peek(s->task, s->stream, mailbox_deadline(s), &bytes);
-		if (rc < 0)
-			return rc;
-		bytes = str_first(bytes, left);
-		keep(x, bytes);
-		left -= bytes.n;
-		stream_consume(s->stream, bytes.n);
-	}
-	return 0;
 }
 
 /* The end of the command. *out_ok: that is all there is. */
@@ -256,7 +242,7 @@ struct imap_reply cmd_append(struct session *s, const struct imap_command *c)
 		return refuse(s, &c->append, reply);
 	if (!c->append.message.nonsync)
 		stream_put(s->task, s->stream, STR("+ Send the message\r\n"));
-	int rc = read_literal(s, c->append.message.size, &x);
+	int rc = mailbox_read_message(s, c->append.message.size, keep, &x);
 	if (rc == 0)
 		rc = read_end(s, &complete);
 	return rc < 0 ? mailbox_lost(s, rc) : take(&x, complete);

@@ -226,6 +226,8 @@ static void say_goodbye(struct session *s, int rc)
 		text = STR("No login for too long");
 	else if (rc == -ETIMEDOUT)
 		text = STR("No command for too long");
+	else if (rc == -ETIME)
+		text = STR("The message comes too slowly");
 	else if (rc == -ECANCELED)
 		text = STR("The server is shutting down, come back later");
 	else if (rc == -EMSGSIZE)

@@ -103,6 +103,10 @@ struct imap_reply mailbox_lost(struct session *s, int rc);
 /* Reads the next command: 0, and it stands in *out; 1 where it was refused, with its reply; or as
  * stream.h. Of APPEND, all before the message was read. */
 int mailbox_read_command(struct session *s, struct imap_command *out) MUST_USE;
+/* The message of an APPEND, of so many bytes: hands its pieces to take() (NULL: to nobody). 0 or as
+ * stream.h. */
+int mailbox_read_message(
+	struct session *s, uint64_t left, void (*take)(void *arg, str bytes), void *arg) MUST_USE;
 /* The message of a refused APPEND that comes nevertheless ("{n+}"), and the rest of the command, to
  * nowhere: 0 or as stream.h. One that is far too large is not read: the session ends (s->bye). */
 int mailbox_skip_message(struct session *s, uint64_t size) MUST_USE;

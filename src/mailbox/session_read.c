@@ -147,15 +147,22 @@ static int refuse_long_line(struct session *s)
 	return refuse(s, IMAP_BAD, STR("TOOBIG"), "The line is too long");
 }
 
-static int skip_literal(struct session *s, uint64_t left)
+int mailbox_read_message(
+	struct session *s, uint64_t left, void (*take)(void *arg, str bytes), void *arg)
 {
+	const struct config *config = s->world->config;
+	struct stream_pace pace = { 0 };
 	while (left) {
 		str have;
-		int rc = stream_peek(s->task, s->stream, mailbox_deadline(s), &have);
+		int rc = stream_peek_paced(s->task, s->stream, config->imap.idle_timeout,
+			config->smtp.min_data_rate, &pace, &have);
 		if (rc < 0)
 			return rc;
 		have = str_first(have, left);
+		if (take)
+			take(arg, have);
 		left -= have.n;
+		pace.received += have.n;
 		stream_consume(s->stream, have.n);
 	}
 	return 0;
@@ -168,7 +175,7 @@ int mailbox_skip_message(struct session *s, uint64_t size)
 		s->bye = "The message is far too large";
 		return 0;
 	}
-	int rc = skip_literal(s, size);
+	int rc = mailbox_read_message(s, size, NULL, NULL);
 	if (rc == 0)
 		rc = mailbox_read_line(s, &line);
 	if (rc == 0 && imap_literal_at_end(line, &size) == IMAP_LITERAL_NONSYNC)

@@ -526,6 +526,36 @@ static void long_input(struct buf *b, const char *before, char c, size_t n, cons
 	buf_add_char(b, '\0');
 }
 
+/* Two bytes a second. */
+static void test_a_message_that_trickles(void **state)
+{
+	static const char slow[] = "* BYE The message comes too slowly\r\n";
+	static const struct {
+		const char *command, *end;
+		int64_t rate;
+	} table[] = {
+		{ LOGIN "a APPEND INBOX {20000+}\r\n", slow, 3 },
+		{ LOGIN "a APPEND INBOX {20000+}\r\n", "] APPEND completed\r\n", 2 },
+		{ LOGIN "a APPEND INBOX {20000+}\r\n", "] APPEND completed\r\n", 0 },
+		{ LOGIN "a APPEND &x {20000+}\r\n", slow, 3 },
+	};
+	struct testing_world w;
+	testing_init(&w);
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct testing_run r = { .piece = 100, .pause = SECONDS(50) };
+		struct buf input CLEANUP(buf_done) = BUF_INIT(64 * 1024);
+		w.config.smtp.min_data_rate = table[i].rate;
+		long_input(&input, table[i].command, 'x', 20000, "\r\n");
+		run(&w, &r, input.p);
+		str out = str_from(r.output.p, r.output.n - 1);
+		if (!str_ends(out, str_from_z(table[i].end)))
+			fail_msg("row %zu:\n%s", i, r.output.p);
+		assert_true(table[i].end == slow || r.took > SECONDS(20000 / 2));
+		buf_done(&r.output);
+	}
+	testing_done(&w);
+}
+
 static void test_long_lines(void **state)
 {
 	static const struct {
@@ -648,6 +678,7 @@ int main(void)
 		cmocka_unit_test(test_conversations),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_a_message_that_trickles),
 		cmocka_unit_test(test_shutdown),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_many_literals),

@@ -291,8 +291,9 @@ static inline void testing_done(struct testing_world *w)
 
 struct testing_run {
 	str input;
-	size_t piece; /* at most so many bytes at a time; 0: all at once */
-	bool silent;  /* the client stays after its input, instead of hanging up */
+	size_t piece;  /* at most so many bytes at a time; 0: all at once */
+	int64_t pause; /* before each of them */
+	bool silent;   /* the client stays after its input, instead of hanging up */
 	unsigned cancel_at;
 	struct buf output;
 	unsigned waits;
@@ -322,6 +323,7 @@ static inline void testing_session(struct testing_world *w, struct testing_run *
 	r->output = BUF_INIT(256 * 1024 * 1024);
 	ASSERT(stream_open_memory(t, r->input, r->piece, &stream) == 0);
 	stream_memory_collect(stream, &r->output);
+	stream_memory_pause(stream, r->pause);
 	if (r->silent)
 		stream_memory_silent(stream);
 	mailbox_session(t, &w->world, stream, false, &w->client, 143);

@@ -230,18 +230,30 @@ static bool reads_on(const struct smtpd_session *s, const struct incoming *in)
 	return in->size / READ_ON_FACTOR < s->world->config->smtp.max_message_size;
 }
 
+static int next_block(struct smtpd_session *s, str *out)
+{
+	const struct config_smtp *smtp = &s->world->config->smtp;
+	return stream_peek_paced(s->task, s->stream, smtp->data_timeout, smtp->min_data_rate,
+		&s->transaction.pace, out);
+}
+
+static void consume(struct smtpd_session *s, size_t n)
+{
+	stream_consume(s->stream, n);
+	s->transaction.pace.received += n;
+}
+
 static int read_message(struct smtpd_session *s)
 {
 	struct incoming *in = &s->transaction.incoming;
 	while (!in->data.ended) {
 		str bytes;
-		int64_t deadline = task_deadline(s->task, s->world->config->smtp.data_timeout);
-		int rc = stream_peek(s->task, s->stream, deadline, &bytes);
+		int rc = next_block(s, &bytes);
 		if (rc < 0)
 			return rc;
 		size_t n = bytes.n;
 		incoming_feed(in, &bytes);
-		stream_consume(s->stream, n - bytes.n);
+		consume(s, n - bytes.n);
 		if (!reads_on(s, in))
 			return -EFBIG;
 	}
@@ -252,12 +264,16 @@ static int read_message(struct smtpd_session *s)
 static struct smtp_reply broken_off(struct smtpd_session *s, int rc)
 {
 	log_info(&s->transaction.log, "the message was broken off",
-		F_INT("size", s->transaction.incoming.size), F_Z("error", strerrordesc_np(-rc)));
+		F_INT("size", s->transaction.incoming.size),
+		F_Z("error", rc == -ETIME ? "too slow" : strerrordesc_np(-rc)));
 	s->over = true;
 	if (rc == -EFBIG)
 		return smtpd_say(s, 552, 5, 3, 4, "Message far too large, closing the connection");
 	if (rc == -ETIMEDOUT)
 		return smtpd_say(s, 421, 4, 4, 2, "No data for too long, closing the connection");
+	if (rc == -ETIME)
+		return smtpd_say(
+			s, 421, 4, 4, 2, "The message comes too slowly, closing the connection");
 	if (rc == -ECANCELED)
 		return smtpd_say(s, 421, 4, 3, 2, "The server is shutting down, try again");
 	return (struct smtp_reply){ 0 };
@@ -291,8 +307,7 @@ static int read_chunk(struct smtpd_session *s, uint64_t size, struct incoming *i
 {
 	for (uint64_t left = size; left;) {
 		str bytes;
-		int64_t deadline = task_deadline(s->task, s->world->config->smtp.data_timeout);
-		int rc = stream_peek(s->task, s->stream, deadline, &bytes);
+		int rc = next_block(s, &bytes);
 		if (rc < 0)
 			return rc;
 		bytes = str_first(bytes, left);
@@ -300,7 +315,7 @@ static int read_chunk(struct smtpd_session *s, uint64_t size, struct incoming *i
 		size_t n = bytes.n;
 		if (in)
 			incoming_feed(in, &bytes);
-		stream_consume(s->stream, n);
+		consume(s, n);
 	}
 	return 0;
 }

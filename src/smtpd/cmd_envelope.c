@@ -208,8 +208,8 @@ struct smtp_reply smtpd_rcpt(struct smtpd_session *s, const struct smtp_command 
 	struct arena arena CLEANUP(arena_done) = ARENA_INIT(1024 * 1024);
 	str address = path_text(s, &command->rcpt.path);
 	struct directory_find_request in = { .address = address,
-		.client = smtpd_filters(s) ? str_from(s->client.bytes, sizeof s->client.bytes)
-					   : STR_EMPTY,
+		.lists = smtpd_filters(s),
+		.client = smtpd_client(s),
 		.sender = x->sender };
 	struct directory_find_reply found;
 	int rc = directory_find(s->task, &s->world->directory, &in, &arena, &found);

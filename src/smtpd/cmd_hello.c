@@ -79,8 +79,19 @@ struct smtp_reply smtpd_auth(struct smtpd_session *s, const struct smtp_command 
 static void become(struct smtpd_session *s, const struct ip *client, uint16_t port)
 {
 	s->client = *client;
+	s->client_unknown = false;
 	s->port = port;
 	ip_format(&s->client, s->client_text);
+	s->fields[1] = F_Z("client", s->client_text);
+}
+
+/* The front end does not know who it is: its own address says nothing of the mail that it brings,
+ * and counts for limits alone. */
+static void become_unknown(struct smtpd_session *s, uint16_t port)
+{
+	s->client_unknown = true;
+	s->port = port;
+	(void)!str_copy_z(STR("unknown"), s->client_text, sizeof s->client_text);
 	s->fields[1] = F_Z("client", s->client_text);
 }
 
@@ -104,9 +115,12 @@ struct smtp_reply smtpd_xclient(struct smtpd_session *s, const struct smtp_comma
 	if (s->transaction.open)
 		return smtpd_say(s, 503, 5, 5, 1, "XCLIENT within a mail transaction");
 	struct ip before = s->client;
-	if (x->attribute[SMTP_XCLIENT_ADDR].state == SMTP_XCLIENT_VALUE) {
+	enum smtp_xclient_state address = x->attribute[SMTP_XCLIENT_ADDR].state;
+	if (address == SMTP_XCLIENT_VALUE) {
 		struct ip client = ip_of(x->address.ip, x->address.n == 4);
 		become(s, &client, x->port);
+	} else if (address != SMTP_XCLIENT_ABSENT) {
+		become_unknown(s, x->port);
 	}
 	if (x->attribute[SMTP_XCLIENT_NAME].state != SMTP_XCLIENT_ABSENT) {
 		free(s->client_name);

@@ -19,6 +19,11 @@ bool smtpd_filters(const struct smtpd_session *s)
 	return s->world->config->filter.enabled && s->protocol == SMTPD_SMTP;
 }
 
+str smtpd_client(const struct smtpd_session *s)
+{
+	return s->client_unknown ? STR_EMPTY : str_from(s->client.bytes, sizeof s->client.bytes);
+}
+
 /* ── Whose rules ──────────────────────────────────────────────────────────────────────────── */
 
 static const struct config_domain *rules_for(const struct smtpd_session *s, str address)
@@ -102,7 +107,7 @@ struct smtp_reply smtpd_ask_early(struct smtpd_session *s)
 	struct filter_envelope_request in = {
 		.id = str_from_z(x->id),
 		.door = STR("smtp"),
-		.client = str_from(s->client.bytes, sizeof s->client.bytes),
+		.client = smtpd_client(s),
 		.port = s->port,
 		.client_name = str_from_z(s->client_name),
 		.helo = s->helo,
@@ -178,7 +183,7 @@ int smtpd_judge(struct smtpd_session *s, struct arena *a, struct filter_judge_re
 	struct filter_judge_request in = {
 		.id = str_from_z(x->id),
 		.door = STR("smtp"),
-		.client = str_from(s->client.bytes, sizeof s->client.bytes),
+		.client = smtpd_client(s),
 		.port = s->port,
 		.client_name = str_from_z(s->client_name),
 		.helo = s->helo,

@@ -14,7 +14,7 @@ enum {
 static void put_client(struct smtpd_session *s, struct json *j)
 {
 	json_object(j, "client");
-	json_str(j, "ip", str_from_z(s->client_text));
+	json_str(j, "ip", s->client_unknown ? STR_EMPTY : str_from_z(s->client_text));
 	json_i64(j, "port", s->port);
 	json_str_max(j, "name", str_from_z(s->client_name), TEXT_MAX);
 	json_str_max(j, "helo", s->helo, TEXT_MAX);

@@ -483,6 +483,46 @@ static void a_recipient_may_refuse_the_sender(void **state)
 	assert_int_equal(s->w.commits, 1);
 }
 
+static const struct ip_network client_network = { { { [10] = 0xff, 0xff, 192, 0, 2, 1 } }, 128 };
+
+/* What comes through a front end that does not know its client is not judged by its own address. */
+static void nobody_knows_the_client(void **state)
+{
+	static const char *const values[] = { "[UNAVAILABLE]", "[TEMPUNAVAIL]" };
+	struct scene *s = *state;
+	verdict(s, JUDGE_ACCEPT, 0, 0, 0, 0, "");
+	s->w.config.smtp.xclient_from = (struct ip_networks){ &client_network, 1 };
+	s->w.blocked = DIRECTORY_DOMAIN;
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		buf_clear(&s->input);
+		buf_printf(&s->input,
+			"XCLIENT ADDR=%s\r\n" ENVELOPE "RCPT TO:<bob@here.test>\r\nDATA\r\n" HEADER
+			".\r\n",
+			values[i]);
+		run(s);
+		assert_int_equal(s->w.commits, 1);
+		assert_false(s->w.client_known);
+		assert_true(ip_equal(&s->w.last_entered, &s->w.client));
+		assert_true(str_find(buf_str(&s->w.traces), STR("(unknown [unknown])")) > 0);
+		assert_true(str_find(buf_str(&s->r.output), STR("from a@away.test (ID)\r\n")) > 0);
+	}
+	/* Nor where the filter has failed over it. */
+	s->w.failures = 2;
+	s->w.suspects = 1;
+	s->w.shunned = true;
+	run(s);
+	assert_int_equal(s->w.copies, 1);
+	assert_true(str_find(buf_str(&s->w.records), STR("\"client\":{\"ip\":\"\",")) > 0);
+	s->w.shunned = false;
+	/* Until it knows the next one. */
+	buf_clear(&s->input);
+	say(s, "XCLIENT ADDR=[UNAVAILABLE]\r\nXCLIENT ADDR=198.51.100.7\r\n" ENVELOPE
+	       "DATA\r\n" HEADER ".\r\n");
+	run(s);
+	assert_true(s->w.client_known);
+	assert_true(str_find(buf_str(&s->w.traces), STR("(unknown [198.51.100.7])")) > 0);
+}
+
 static void destinations_may_differ(void **state)
 {
 	static const uint64_t actions[] = { JUDGE_ACCEPT, JUDGE_JUNK }, own[] = { 1, 0 };
@@ -550,6 +590,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lmtp_and_a_filter_that_is_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_message_has_one_verdict, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_recipient_may_refuse_the_sender, setup, teardown),
+		cmocka_unit_test_setup_teardown(nobody_knows_the_client, setup, teardown),
 		cmocka_unit_test_setup_teardown(destinations_may_differ, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancelled_at_every_wait, setup, teardown),
 	};

@@ -65,6 +65,7 @@ struct smtpd_transaction {
 	const struct config_domain *rules; /* of the recipients' domain; NULL: those for all */
 	bool chunking;                     /* BDAT was used: DATA is out of place */
 	struct incoming incoming;
+	struct stream_pace pace; /* of the message */
 	struct smtpd_doubt doubt;
 };
 
@@ -74,8 +75,9 @@ struct smtpd_session {
 	struct stream *stream;
 	enum smtpd_protocol protocol;
 	struct ip client;
+	bool client_unknown; /* XCLIENT said so: `client` is the front end */
 	uint16_t port;
-	char client_text[IP_TEXT_SIZE];
+	char client_text[IP_TEXT_SIZE]; /* or "unknown" */
 	bool admitted;
 	struct log log;
 	struct log_field fields[2];
@@ -97,6 +99,8 @@ struct smtp_reply smtpd_say(struct smtpd_session *s, int code, int klass, int su
 /* Writes a reply. Errors stick to the stream. */
 void smtpd_put_reply(struct smtpd_session *s, const struct smtp_reply *reply);
 
+/* The client's address, as the calls of other roles take it: empty where it is not known. */
+str smtpd_client(const struct smtpd_session *s);
 /* The extensions that are announced, and whose parameters are known. */
 unsigned smtpd_extensions(const struct smtpd_session *s);
 

@@ -167,6 +167,56 @@ static void a_message_that_does_not_go_on(void **state)
 	assert_int_equal(s->w.commits, 0);
 }
 
+static void a_line_that_trickles(void **state)
+{
+	struct scene *s = *state;
+	s->r.piece = 1;
+	s->r.pause = SECONDS(299);
+	say(s, "NOOP\r\n");
+	run(s);
+	assert_told(s, GREETING "421 4.4.2 mx.here.test: no command for too long, "
+				"closing the connection\r\n");
+}
+
+#define TOO_SLOW "421 4.4.2 The message comes too slowly, closing the connection\r\n"
+
+/* What comes each 100 seconds, of messages that together take longer than any timeout. */
+static void a_message_that_trickles(void **state)
+{
+	static const struct {
+		const char *commands[2]; /* before each half of it */
+		size_t piece;
+		int64_t rate;
+		bool taken;
+	} rows[] = {
+		{ { "DATA\r\n", "" }, 200, 500, false },
+		{ { "DATA\r\n", "" }, 200, 0, true },
+		{ { "DATA\r\n", "" }, 49000, 500, false },
+		{ { "DATA\r\n", "" }, 50000, 500, true }, /* 500 bytes a second */
+		{ { "BDAT 5000000 LAST\r\n", "" }, 200, 500, false },
+		{ { "BDAT 2500000\r\n", "BDAT 2500000 LAST\r\n" }, 49000, 500, false },
+		{ { "BDAT 2500000\r\n", "BDAT 2500000 LAST\r\n" }, 50000, 500, true },
+	};
+	struct scene *s = *state;
+	s->w.config.smtp.max_message_size = 10 * 1000 * 1000;
+	s->r.pause = SECONDS(100);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		s->r.piece = rows[i].piece;
+		s->w.config.smtp.min_data_rate = rows[i].rate;
+		buf_clear(&s->input);
+		say(s, ENVELOPE);
+		for (size_t half = 0; half < 2; half++) {
+			say(s, rows[i].commands[half]);
+			say_much(s, 2500000, 'x');
+		}
+		say(s, rows[i].commands[0][0] == 'D' ? "\r\n.\r\n" : "");
+		run(s);
+		if (s->r.accepted != rows[i].taken || count(s, TOO_SLOW) == rows[i].taken)
+			fail_msg("row %zu: %.*s", i, STR_ARG(buf_str(&s->r.output)));
+	}
+	assert_int_equal(s->w.commits, 3);
+}
+
 /* ── Many recipients ──────────────────────────────────────────────────────────────────────── */
 
 static void say_recipients(struct scene *s, unsigned n)
@@ -393,6 +443,8 @@ int main(void)
 		scene_test(our_own_failures_are_no_errors),
 		scene_test(a_silent_client_is_let_go),
 		scene_test(a_message_that_does_not_go_on),
+		scene_test(a_line_that_trickles),
+		scene_test(a_message_that_trickles),
 		scene_test(lmtp_answers_for_a_thousand),
 		scene_test(destinations_are_limited),
 		scene_test(memory_is_limited),

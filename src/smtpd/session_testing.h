@@ -56,6 +56,7 @@ struct testing_world {
 	unsigned found_spam, found_ham; /* of the filter's finding, as delivery was told */
 	unsigned failures;              /* that were told of, and count for each message */
 	unsigned recalled;              /* questions whether there were any */
+	bool client_known;              /* of the last message, to the filter */
 	unsigned quarantined, copies, forgiven;
 	struct buf records;  /* of what was delivered or kept */
 	char digests[2][32]; /* of the last two failures */
@@ -130,7 +131,7 @@ static inline int testing_find(struct task *t, void *self, const struct director
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (str_equal_nocase(local, known[i].local))
 			testing_answer(a, known[i].first, known[i].n, arena_str(a, detail), out);
-	if (str_equal(local, STR("bob")) && in->client.n) {
+	if (str_equal(local, STR("bob")) && in->lists) {
 		static const uint64_t junk_at[] = { 400 }, reject_at[] = { 0 };
 		out->blocked = w->blocked;
 		out->subject = out->owner = out->comment = STR("secret");
@@ -284,7 +285,8 @@ static inline int testing_record(struct task *t, void *self,
 
 static inline void testing_check_facts(struct testing_world *w, str id, str client, str helo)
 {
-	ASSERT(id.n == 10 && helo.n && client.n == sizeof w->client.bytes);
+	ASSERT(id.n == 10 && helo.n && (client.n == 0 || client.n == sizeof w->client.bytes));
+	w->client_known = client.n > 0;
 }
 
 static inline int testing_envelope(struct task *t, void *self,
@@ -412,8 +414,9 @@ static inline void testing_done(struct testing_world *w)
 struct testing_run {
 	enum smtpd_protocol protocol;
 	str input;
-	size_t piece; /* at most so many bytes at a time; 0: all at once */
-	bool silent;  /* the client stays after its input, instead of hanging up */
+	size_t piece;  /* at most so many bytes at a time; 0: all at once */
+	int64_t pause; /* before each of them */
+	bool silent;   /* the client stays after its input, instead of hanging up */
 	unsigned cancel_at;
 	struct buf output; /* with "ID" in place of each message's id */
 	unsigned waits;
@@ -478,6 +481,7 @@ static inline void testing_session(struct testing_world *w, struct testing_run *
 	int fd = testing_lowest_fd();
 	ASSERT(stream_open_memory(t, r->input, r->piece, &stream) == 0);
 	stream_memory_collect(stream, &out);
+	stream_memory_pause(stream, r->pause);
 	if (r->silent)
 		stream_memory_silent(stream);
 	smtpd_session(t, &w->world, stream, r->protocol, &w->client, TESTING_PORT);

@@ -270,6 +270,20 @@ def test_by_swaks(server, reader, key, tmp_path, name):
     check(senders.swaks(server, mail, key, tmp_path), reader, told, outcome, findings)
 
 
+@pytest.mark.parametrize("client", ["[UNAVAILABLE]", "[TEMPUNAVAIL]"])
+def test_client_that_nobody_knows(server, reader, key, client):
+    """Who is behind a front end that does not know it is not judged by the front end's address."""
+    sent = senders.send(server, Mail("a@hard.test", client=client, helo="mx.good.test", to=CAREFUL), key)
+    assert sent.reply.matches("250 2.0.0 "), sent.reply  # SPF would refuse any address
+    _, content = senders.stored(reader, sent.reply.id)
+    header = senders.header_of(content)
+    assert "from mx.good.test (unknown [unknown])" in senders.fields(header, "Received")[0]
+    assert senders.results(header) == ["dkim=none", "arc=none", "dmarc=none header.from=hard.test"]
+    found = sent.record()
+    assert found["client"]["ip"] == ""
+    assert not [finding for finding in found["findings"] if finding["name"].startswith(("SPF_", "RDNS_", "HELO_"))]
+
+
 # The message as it is kept
 
 FORGED = [

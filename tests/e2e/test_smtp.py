@@ -2,6 +2,7 @@
 
 A conversation is a list of (line to send, beginning of the expected reply)."""
 import re
+import select
 import socket
 import time
 
@@ -550,6 +551,27 @@ def test_slowloris(make_server):
             except ConnectionError:
                 return
         pytest.fail("still connected after 15 s of one byte every 0.2 s")
+
+
+def test_message_that_trickles(make_server):
+    """A message gets no more time by a byte now and then; one that comes as fast as it must gets all it needs."""
+    server = make_server({"smtp": {"data_timeout": "5s"}})
+    with server.smtp() as slow, server.smtp() as honest:
+        for client in (slow, honest):
+            client.ehlo()
+            client.envelope()
+            client.expect("DATA", "354")
+        deadline = time.monotonic() + 60
+        while not select.select([slow.socket], [], [], 0.2)[0]:
+            assert time.monotonic() < deadline, "still connected after 60 s of one byte every 0.2 s"
+            slow.send(b"x")
+            honest.send((b"x" * 78 + b"\r\n") * 30)  # for which it may take 4.8 s
+        reply = slow.reply()
+        assert reply.matches("421 4.4.2 The message comes too slowly"), reply
+        slow.closed()
+        honest.send(b".\r\n")
+        assert honest.reply().matches("250 2.0.0")
+    server.wait_log("the message was broken off.*too slow")
 
 
 def test_connection_limits(make_server):
