@@ -373,7 +373,8 @@ void control_finish(struct task *t, struct control *c)
 	c->listener = NULL;
 	for (struct peer *p = c->peers; p; p = p->next)
 		shutdown(p->fd, SHUT_RDWR);
-	/* Questions end with the processes' sockets, which are closed by now; calls with them. */
+	/* Not for long: questions end with the processes' sockets, which are closed by now, calls
+	 * with them or by their deadlines, and a peer with its calls and its socket. */
 	while ((c->questions || c->peers) && event_wait(t, &c->progress, NEVER) == 0)
 		;
 }

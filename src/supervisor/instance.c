@@ -286,6 +286,8 @@ static int bring_up(struct task *t, struct instance *in, struct err *err)
 		return rc;
 	connect_instance(t, in);
 	rc = listen_on_all(t, in);
+	if (rc == 0 && !in->running)
+		rc = -ECONNRESET; /* it died while others were told of it */
 	if (rc < 0)
 		return err_errno(err, -rc, "listening");
 	in->ready = true;
@@ -336,6 +338,7 @@ static void run_instance(struct task *t, void *arg)
 		event_set(&s->progress);
 		if (rc < 0 && in->running)
 			instance_kill(in);
+		/* Its life. While the process is there, nobody cancels this task. */
 		while (in->running && event_wait(t, &in->exited, NEVER) == 0)
 			;
 		if (in->census)

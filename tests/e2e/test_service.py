@@ -154,6 +154,22 @@ def test_a_killed_role_comes_back(make_server, role):
     procs.wait_until(lambda: role in server.roles(), 20, f"{role} after it was killed")
 
 
+def test_one_that_dies_before_it_is_ready(make_server):
+    """It is not said to be there: while the others are told of it, one hangs that should hear of it."""
+    server = make_server({"smtp": {"processes": 1}})
+    [smtpd], [first] = server.roles()["smtpd"], server.roles()["directory"]
+    with procs.stopped(smtpd):
+        server.kill_process(first)
+        second, = procs.wait_until(lambda: server.roles().get("directory"), 20, "the next directory")
+        procs.wait_until(lambda: "\nSeccomp:\t2\n" in pathlib.Path(f"/proc/{second}/status").read_text(), 20,
+                         "its configuration")
+        server.kill_process(second)
+    third, = procs.wait_until(lambda: server.roles().get("directory"), 20, "the third directory")
+    server.wait_log(rf"started .*process=directory pid={third}\b")
+    assert not server.logged(rf"started .*process=directory pid={second}\b")
+    server.deliver()
+
+
 def test_lookup_failure_is_temporary(make_server):
     """With the directory stopped, a recipient is neither accepted nor unknown."""
     server = make_server({"supervisor": {"restart_delay": "30s", "restart_delay_max": "30s"}})
@@ -240,6 +256,17 @@ def test_the_end_of_processes_that_hang(make_server):
             hanging.enter_context(procs.stopped(pid))
         assert server.stop() == 0
     assert len(server.logged(server.expected)) == len(pids)
+
+
+@pytest.mark.root
+def test_the_end_when_a_process_cannot_be_killed(make_server):
+    """As one in a disk that does not answer: here whoever traces it holds it back. The server ends without it."""
+    server = make_server({"supervisor": {"shutdown_grace": "0s"}})
+    server.expected = "a process did not end in time"
+    pid, = server.roles()["delivery"]
+    with procs.unreaped(pid):
+        assert server.stop() == 1
+    assert len(server.logged(server.expected)) == 1
 
 
 def test_reload_keeps_connections(make_server):
