@@ -3,8 +3,9 @@
  *
  *   spawn ──▶ configure ──▶ connect with the other roles ──▶ listen ──▶ ready ──▶ exit
  *     ▲                                                                            │
- *     └───────────────── wait: restart_delay, doubled each time ◀──────────────────┘
+ *     └────────────────────────── wait: restart_delay() ◀──────────────────────────┘
  */
+#include "supervisor/restart.h"
 #include "supervisor/supervisor_internal.h"
 
 #include <errno.h>
@@ -15,8 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A process that lived so long has its next restart without delay. */
-#define LONG_LIFE SECONDS(60)
 #define CONTROL_TIMEOUT SECONDS(90) /* the longest shutdown_grace, and then some */
 
 /* Who calls whom. */
@@ -321,7 +320,7 @@ static void run_instance(struct task *t, void *arg)
 {
 	struct instance *in = arg;
 	struct supervisor *s = in->owner;
-	int64_t delay = s->config->supervisor.restart_delay;
+	int64_t delay = 0;
 	while (!s->stopping && !in->off) {
 		struct err err = { "" };
 		int64_t started = task_now(t);
@@ -346,11 +345,9 @@ static void run_instance(struct task *t, void *arg)
 		in->restarts += !in->killed && !s->stopping;
 		log_end(in);
 		event_set(&s->progress);
-		if (task_now(t) - started >= LONG_LIFE)
-			delay = s->config->supervisor.restart_delay;
+		delay = restart_delay(s->config, delay, rc == 0, task_now(t) - started);
 		if (s->stopping || task_sleep(t, delay) < 0)
 			break;
-		delay = MIN(2 * delay, s->config->supervisor.restart_delay_max);
 	}
 	in->task = NULL;
 	event_set(&s->progress);
