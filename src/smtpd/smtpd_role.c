@@ -14,8 +14,13 @@
 /* Of each smtpd process: 128 such messages at a time; others go into files. */
 enum { LARGE_MEMORY = 128 * INCOMING_LARGE };
 
+enum { FILTERS_MAX = 256 };
+
 struct smtpd {
-	struct ipc_client *directory, *delivery, *filter;
+	struct ipc_client *directory, *delivery;
+	/* By their numbers; NULL: never heard of. Sessions take turns at those that are there. */
+	struct ipc_client *filters[FILTERS_MAX];
+	unsigned turn;
 	struct recipient_cache *recipients;
 	struct smtpd_counts counts;
 	struct random_stock random;
@@ -45,7 +50,7 @@ static int start(struct role_process *p, struct err *err)
 	char path[4096];
 	*s = (struct smtpd){ .directory = ipc_client_new(p->loop, SECONDS(30)),
 		.delivery = ipc_client_new(p->loop, p->config->smtp.data_end_timeout),
-		.filter = ipc_client_new(p->loop, filter_timeout(p->config)),
+		.filters = { ipc_client_new(p->loop, filter_timeout(p->config)) },
 		.memory = LARGE_MEMORY };
 	int n = snprintf(path, sizeof path, "%.*s/spool", STR_ARG(p->config->data_dir));
 	s->spool = n < (int)sizeof path ? open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
@@ -53,13 +58,39 @@ static int start(struct role_process *p, struct err *err)
 		int rc = err_errno(err, errno, "%s", path);
 		ipc_client_free(s->directory);
 		ipc_client_free(s->delivery);
-		ipc_client_free(s->filter);
+		ipc_client_free(s->filters[0]);
 		free(s);
 		return rc;
 	}
 	s->recipients = recipient_cache_new(directory_over(s->directory));
 	p->state = s;
 	return 0;
+}
+
+static int filter_connected(struct role_process *p, str number, int fd)
+{
+	struct smtpd *s = p->state;
+	uint64_t i;
+	if (!str_to_u64(number, FILTERS_MAX - 1, &i)) {
+		close(fd);
+		return -EINVAL;
+	}
+	if (!s->filters[i])
+		s->filters[i] = ipc_client_new(p->loop, filter_timeout(p->config));
+	return ipc_client_attach(s->filters[i], fd);
+}
+
+/* The next one that is there; without any the first, whose calls fail. Both calls about a message
+ * go to the same, which remembers the first (filter/envelope_cache.h). */
+static struct ipc_client *next_filter(struct smtpd *s)
+{
+	for (unsigned n = 0; n < FILTERS_MAX; n++) {
+		s->turn = (s->turn + 1) % FILTERS_MAX;
+		struct ipc_client *filter = s->filters[s->turn];
+		if (filter && ipc_client_attached(filter))
+			return filter;
+	}
+	return s->filters[0];
 }
 
 static int connected(struct role_process *p, str peer, int fd)
@@ -69,8 +100,8 @@ static int connected(struct role_process *p, str peer, int fd)
 		return ipc_client_attach(s->directory, fd);
 	if (str_equal(peer, STR("delivery")))
 		return ipc_client_attach(s->delivery, fd);
-	if (str_starts(peer, STR("filter")))
-		return ipc_client_attach(s->filter, fd);
+	if (str_starts(peer, STR("filter.")))
+		return filter_connected(p, str_skip(peer, sizeof "filter." - 1), fd);
 	close(fd);
 	return -EINVAL;
 }
@@ -115,7 +146,7 @@ static void serve(struct task *t, struct role_client *c, struct stream *stream)
 		.tls = p->tls ? tls_context_ref(p->tls) : NULL,
 		.directory = recipient_cache_calls(s->recipients),
 		.delivery = delivery_over(s->delivery),
-		.filter = filter_over(s->filter),
+		.filter = filter_over(next_filter(s)),
 		.counts = &s->counts,
 		.random = &s->random,
 		.memory = &s->memory,

@@ -21,7 +21,7 @@
 /* Who calls whom. */
 static const struct {
 	const char *caller, *callee;
-	bool one; /* each of the callers calls one of the callees */
+	bool dealt; /* the callees are dealt out to the callers, or the callers to the callees */
 } edges[] = {
 	{ "smtpd", "directory", false }, { "smtpd", "delivery", false },
 	{ "smtpd", "filter", true }, { "filter", "resolver", false },
@@ -242,7 +242,8 @@ static bool calls(const struct instance *caller, const struct instance *callee)
 	for (size_t i = 0; i < ARRAY_LEN(edges); i++)
 		if (!strcmp(edges[i].caller, caller->role) &&
 			!strcmp(edges[i].callee, callee->role) &&
-			(!edges[i].one || caller->index % callee->count == callee->index))
+			(!edges[i].dealt || caller->index % callee->count ==
+						    callee->index % caller->count))
 			return true;
 	return false;
 }

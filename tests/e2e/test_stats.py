@@ -169,6 +169,29 @@ def test_what_was_sent_is_what_is_counted(make_server, send):
     assert len(rows) == 1 + len(said["processes"]) and all(" running " in row for row in rows[1:])
 
 
+@pytest.mark.parametrize("smtpd, filters", [(1, 3), (2, 2), (2, 3), (3, 2)])
+def test_every_filter_has_its_turn(make_server, send, smtpd, filters):
+    """Whatever the numbers of processes are: which smtpd takes a connection is chance, but no filter stays idle."""
+    server = make_server(settings={"smtp": {"processes": smtpd}, "filter": {"processes": filters}})
+
+    def judged_by():
+        assert all(reply.matches("250 ") for reply in send(server, count=filters))
+        return [p["stats"]["accepted"] for p in stats(server)["processes"] if p["role"] == "filter"]
+    if smtpd == 1:
+        assert judged_by() == [1] * filters
+    procs.wait_until(lambda: all(judged_by()), 60, "a message for each filter")
+
+
+def test_without_one_of_two_filters(make_server, send):
+    """The other one judges what comes meanwhile."""
+    server = make_server(settings={"smtp": {"processes": 1}, "filter": {"processes": 2},
+                                   "supervisor": {"restart_delay": "30s"}})
+    [pid] = [p["pid"] for p in stats(server)["processes"] if p["name"] == "filter.0"]
+    server.kill_process(pid)
+    server.wait_log("a process died .*process=filter")
+    assert all(reply.matches("250 ") for reply in send(server, count=4))
+
+
 def test_nobody_is_there(make_server):
     server = make_server()
     assert server.stop() == 0
