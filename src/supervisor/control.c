@@ -19,7 +19,8 @@ enum {
 	NEWS_MAX = 16, /* a process that does not take them is told no more */
 };
 
-#define PEER_TIME SECONDS(10)
+/* Enough to wait for those who ask about a process that hangs, and for one more. */
+#define PEER_TIME (2 * CONTROL_PATIENCE + SECONDS(4))
 
 struct control {
 	struct supervisor *owner;
