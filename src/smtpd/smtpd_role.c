@@ -20,6 +20,7 @@ struct smtpd {
 	struct ipc_client *directory, *delivery;
 	/* By their numbers; NULL: never heard of. Sessions take turns at those that are there. */
 	struct ipc_client *filters[FILTERS_MAX];
+	struct ipc_client *first_filter; /* before one was heard of: that becomes it; then NULL */
 	unsigned turn;
 	struct recipient_cache *recipients;
 	struct smtpd_counts counts;
@@ -50,7 +51,7 @@ static int start(struct role_process *p, struct err *err)
 	char path[4096];
 	*s = (struct smtpd){ .directory = ipc_client_new(p->loop, SECONDS(30)),
 		.delivery = ipc_client_new(p->loop, p->config->smtp.data_end_timeout),
-		.filters = { ipc_client_new(p->loop, filter_timeout(p->config)) },
+		.first_filter = ipc_client_new(p->loop, filter_timeout(p->config)),
 		.memory = LARGE_MEMORY };
 	int n = snprintf(path, sizeof path, "%.*s/spool", STR_ARG(p->config->data_dir));
 	s->spool = n < (int)sizeof path ? open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
@@ -58,7 +59,7 @@ static int start(struct role_process *p, struct err *err)
 		int rc = err_errno(err, errno, "%s", path);
 		ipc_client_free(s->directory);
 		ipc_client_free(s->delivery);
-		ipc_client_free(s->filters[0]);
+		ipc_client_free(s->first_filter);
 		free(s);
 		return rc;
 	}
@@ -75,22 +76,29 @@ static int filter_connected(struct role_process *p, str number, int fd)
 		close(fd);
 		return -EINVAL;
 	}
-	if (!s->filters[i])
-		s->filters[i] = ipc_client_new(p->loop, filter_timeout(p->config));
+	if (!s->filters[i]) {
+		s->filters[i] = s->first_filter
+					? s->first_filter
+					: ipc_client_new(p->loop, filter_timeout(p->config));
+		s->first_filter = NULL;
+	}
 	return ipc_client_attach(s->filters[i], fd);
 }
 
-/* The next one that is there; without any the first, whose calls fail. Both calls about a message
- * go to the same, which remembers the first (filter/envelope_cache.h). */
+/* The next one that is there, or else one that may come back during the session. Both calls about a
+ * message go to the same, which remembers the first (filter/envelope_cache.h). */
 static struct ipc_client *next_filter(struct smtpd *s)
 {
+	struct ipc_client *found = s->first_filter;
 	for (unsigned n = 0; n < FILTERS_MAX; n++) {
 		s->turn = (s->turn + 1) % FILTERS_MAX;
-		struct ipc_client *filter = s->filters[s->turn];
-		if (filter && ipc_client_attached(filter))
-			return filter;
+		if (!s->filters[s->turn])
+			continue;
+		found = s->filters[s->turn];
+		if (ipc_client_attached(found))
+			break;
 	}
-	return s->filters[0];
+	return found;
 }
 
 static int connected(struct role_process *p, str peer, int fd)

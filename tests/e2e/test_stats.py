@@ -1,4 +1,5 @@
 """postern stats: what it counts is what was sent."""
+import contextlib
 import json
 import os
 import pwd
@@ -190,6 +191,24 @@ def test_without_one_of_two_filters(make_server, send):
     server.kill_process(pid)
     server.wait_log("a process died .*process=filter")
     assert all(reply.matches("250 ") for reply in send(server, count=4))
+
+
+def test_a_session_from_when_there_was_no_filter(make_server):
+    """It goes on when there is one again, with either smtpd."""
+    server = make_server(settings={"smtp": {"processes": 2}, "filter": {"processes": 2},
+                                   "supervisor": {"restart_delay": "1s"}})
+    filters = server.roles()["filter"]
+    with contextlib.ExitStack() as sessions:
+        for pid in filters:
+            server.kill_process(pid)
+        clients = [sessions.enter_context(server.smtp()) for _ in range(8)]
+        for client in clients:
+            client.ehlo()
+        procs.wait_until(lambda: len(server.logged("started .*process=filter")) == 4, 30, "the filters")
+        procs.wait_until(lambda: stats(server)["problems"] == [], 30, "all of it")
+        for client in clients:
+            client.envelope()
+            assert client.data(b"From: a@remote.test\r\n\r\nx\r\n").matches("250 ")
 
 
 def test_nobody_is_there(make_server):
