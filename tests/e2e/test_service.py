@@ -164,6 +164,7 @@ def test_one_that_dies_before_it_is_ready(make_server):
         procs.wait_until(lambda: "\nSeccomp:\t2\n" in pathlib.Path(f"/proc/{second}/status").read_text(), 20,
                          "its configuration")
         server.kill_process(second)
+        procs.wait_until(lambda: not pathlib.Path(f"/proc/{second}").exists(), 20, "the supervisor to notice")
     third, = procs.wait_until(lambda: server.roles().get("directory"), 20, "the third directory")
     server.wait_log(rf"started .*process=directory pid={third}\b")
     assert not server.logged(rf"started .*process=directory pid={second}\b")
