@@ -286,8 +286,9 @@ static int bring_up(struct task *t, struct instance *in, struct err *err)
 		return rc;
 	connect_instance(t, in);
 	rc = listen_on_all(t, in);
-	if (rc == 0 && !in->running)
-		rc = -ECONNRESET; /* it died while others were told of it */
+	/* It died while others were told of it: its exit is heard of, or the end of its socket. */
+	if (rc == 0 && (!in->running || !ipc_client_attached(in->control)))
+		rc = -ECONNRESET;
 	if (rc < 0)
 		return err_errno(err, -rc, "listening");
 	in->ready = true;
