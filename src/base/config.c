@@ -19,6 +19,14 @@
 /* The text, its values and at most CONFIG_LIST_MAX items a list, of 4000 bytes each. */
 enum { ARENA_MAX = 64 * 1024 * 1024, PROBLEMS_MAX = 64 * 1024 };
 
+enum {
+	PROBLEMS_SHOWN = 50,
+	/* libconfig compares the name of a setting with all before it in the same group. There are
+	 * far fewer names to know. */
+	NAMES_MAX = 256,
+	DEPTH_MAX = 16,
+};
+
 struct config_owner {
 	atomic_uint references;
 	struct arena arena; /* holds the struct config too */
@@ -26,6 +34,8 @@ struct config_owner {
 
 void config_problem(struct config_parse *p, unsigned line, const char *format, ...)
 {
+	if (++*p->problem_count > PROBLEMS_SHOWN)
+		return;
 	buf_printf(p->problems, "%.*s:", STR_ARG(p->config->file));
 	if (line)
 		buf_printf(p->problems, "%u:", line);
@@ -203,10 +213,12 @@ static void find_unknown(struct config_parse *p, config_setting_t *root)
 	}
 }
 
-/* What the text is made of, as far as that takes to know where a string or comment ends. */
+/* What the text is made of, as far as that takes to know where a string or comment ends, and how
+ * many names a group has. */
 struct scan {
 	str rest;
 	unsigned line;
+	unsigned depth, names[DEPTH_MAX]; /* of the groups that are open */
 };
 
 static char advance(struct scan *s)
@@ -241,11 +253,30 @@ static bool skip_comment(struct scan *s, str end)
 	return true;
 }
 
-/* What libconfig would report badly, or do although a sandboxed role cannot: @include opens the
- * named file. False with a problem noted. */
+/* False with a problem noted. */
+static bool count_name(struct config_parse *p, struct scan *s)
+{
+	char c = s->rest.p[0];
+	if (c == '{' && s->depth + 1 == DEPTH_MAX) {
+		config_problem(p, s->line, "groups in more than %d groups", DEPTH_MAX - 1);
+		return false;
+	}
+	if (c == '{')
+		s->names[++s->depth] = 0;
+	else if (c == '}' && s->depth)
+		s->depth--;
+	else if ((c == '=' || c == ':') && ++s->names[s->depth] > NAMES_MAX) {
+		config_problem(p, s->line, "more than %d settings in one group", NAMES_MAX);
+		return false;
+	}
+	return true;
+}
+
+/* What libconfig would report badly, take very long over, or do although a sandboxed role cannot:
+ * @include opens the named file. False with a problem noted. */
 static bool scan_text(struct config_parse *p, str text)
 {
-	struct scan s = { text, 1 };
+	struct scan s = { text, 1, 0, { 0 } };
 	while (s.rest.n) {
 		unsigned line = s.line;
 		if (str_starts(s.rest, STR("#")) || str_starts(s.rest, STR("//"))) {
@@ -266,6 +297,8 @@ static bool scan_text(struct config_parse *p, str text)
 			config_problem(p, line, "@include is not supported: put all into one file");
 			return false;
 		} else {
+			if (!count_name(p, &s))
+				return false;
 			advance(&s);
 		}
 	}
@@ -325,7 +358,8 @@ static void parse_text(struct config_parse *p)
 	config_destroy(&file);
 }
 
-static const struct config *parse_all(str text, str file, str directory, struct buf *problems)
+static const struct config *parse_all(
+	str text, str file, str directory, struct buf *problems, size_t *out_count)
 {
 	/* Some editors put a mark of UTF-8 there. */
 	if (str_starts(text, STR("\xef\xbb\xbf")))
@@ -339,29 +373,29 @@ static const struct config *parse_all(str text, str file, str directory, struct 
 	config->base_dir = arena_str(&owner->arena, directory);
 	/* Not arena_str(): libconfig needs the closing NUL even of nothing. */
 	config->text = str_from(arena_str_z(&owner->arena, text), text.n);
-	struct config_parse p = { config, &owner->arena, problems };
-	size_t before = problems->n;
+	struct config_parse p = { config, &owner->arena, problems, out_count };
+	*out_count = 0;
 	if (text.n > CONFIG_TEXT_MAX)
 		config_problem(&p, 0, "is larger than 1 MiB");
 	else
 		parse_text(&p);
-	if (problems->n == before && !problems->overflowed)
+	if (*out_count == 0)
 		return config;
+	if (*out_count > PROBLEMS_SHOWN)
+		buf_printf(problems, "%.*s: and %zu more\n", STR_ARG(file),
+			*out_count - PROBLEMS_SHOWN);
 	config_unref(config);
 	return NULL;
 }
 
 /* The first problem, and how many more there are. */
-static void first_problem(const struct buf *problems, struct err *err)
+static void first_problem(const struct buf *problems, size_t count, struct err *err)
 {
 	str first, rest;
 	str_cut(buf_str(problems), '\n', &first, &rest);
-	size_t more = 0;
-	for (size_t i = 0; i < rest.n; i++)
-		more += rest.p[i] == '\n';
 	first = str_first(first, sizeof err->text - 40);
-	if (more)
-		err_set(err, EINVAL, "%.*s (and %zu more)", STR_ARG(first), more);
+	if (count > 1)
+		err_set(err, EINVAL, "%.*s (and %zu more)", STR_ARG(first), count - 1);
 	else
 		err_set(err, EINVAL, "%.*s", STR_ARG(first));
 }
@@ -369,9 +403,10 @@ static void first_problem(const struct buf *problems, struct err *err)
 const struct config *config_parse(str text, str file, str directory, struct err *err)
 {
 	struct buf problems = BUF_INIT(PROBLEMS_MAX);
-	const struct config *config = parse_all(text, file, directory, &problems);
+	size_t count;
+	const struct config *config = parse_all(text, file, directory, &problems, &count);
 	if (!config && err)
-		first_problem(&problems, err);
+		first_problem(&problems, count, err);
 	buf_done(&problems);
 	return config;
 }
@@ -406,7 +441,7 @@ static int directory_of(const char *path, char out[static PATH_MAX])
 	return realpath(directory, out) ? 0 : -errno;
 }
 
-const struct config *config_load_all(const char *path, struct buf *problems)
+static const struct config *load_all(const char *path, struct buf *problems, size_t *out_count)
 {
 	struct buf text = BUF_INIT(CONFIG_TEXT_MAX + 1);
 	char directory[PATH_MAX];
@@ -415,20 +450,27 @@ const struct config *config_load_all(const char *path, struct buf *problems)
 	if (r == 0)
 		r = directory_of(path, directory);
 	if (r == 0)
-		config = parse_all(
-			buf_str(&text), str_from_z(path), str_from_z(directory), problems);
+		config = parse_all(buf_str(&text), str_from_z(path), str_from_z(directory),
+			problems, out_count);
 	else
 		buf_printf(problems, "%s: cannot be read: %s\n", path, strerrordesc_np(-r));
 	buf_done(&text);
 	return config;
 }
 
+const struct config *config_load_all(const char *path, struct buf *problems)
+{
+	size_t count;
+	return load_all(path, problems, &count);
+}
+
 const struct config *config_load(const char *path, struct err *err)
 {
 	struct buf problems = BUF_INIT(PROBLEMS_MAX);
-	const struct config *config = config_load_all(path, &problems);
+	size_t count = 1;
+	const struct config *config = load_all(path, &problems, &count);
 	if (!config && err)
-		first_problem(&problems, err);
+		first_problem(&problems, count, err);
 	buf_done(&problems);
 	return config;
 }

@@ -141,8 +141,8 @@ const struct config *config_load(const char *path, struct err *err) MUST_USE;
  * paths start; both, and text, are copied. */
 const struct config *config_parse(str text, str file, str directory, struct err *err) MUST_USE;
 
-/* As config_load(), but every error goes to *problems, one a line. A file that cannot be read is
- * such an error too. */
+/* As config_load(), but the errors go to *problems, one a line: the first 50, and how many more
+ * there are. A file that cannot be read is such an error too. */
 const struct config *config_load_all(const char *path, struct buf *problems) MUST_USE;
 
 /* A snapshot is freed with its last reference. Both may be called from any thread. */

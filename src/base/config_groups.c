@@ -211,7 +211,7 @@ static void read_domain(struct config_parse *p, config_setting_t *group, struct 
 		config_problem(p, line_of(group), "domains: %s", err.text);
 	struct config *scratch = arena_new(p->arena, struct config);
 	*scratch = *p->config;
-	struct config_parse inner = { scratch, p->arena, p->problems };
+	struct config_parse inner = { scratch, p->arena, p->problems, p->problem_count };
 	static const char *const sections[] = { "auth", "filter", "antivirus" };
 	for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
 		config_setting_t *s = config_setting_get_member(group, sections[i]);

@@ -10,7 +10,8 @@
 struct config_parse {
 	struct config *config;
 	struct arena *arena;
-	struct buf *problems; /* one a line */
+	struct buf *problems;  /* one a line; so many as are shown */
+	size_t *problem_count; /* of all */
 };
 
 /* Notes what is wrong; line 0: nowhere in particular. */

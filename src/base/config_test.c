@@ -497,6 +497,42 @@ static void test_several_errors(void **state)
 	assert_non_null(strstr(err.text, "(and 2 more)"));
 }
 
+/* `n` settings that nobody knows, each in text of its own between `begin` and `end`. */
+static void put_unknown(struct buf *out, unsigned n, const char *begin, const char *end)
+{
+	buf_printf(out, HOST "%s\n", begin);
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(out, "x%u = \"{ = : }\"; /* { = : */\n", i);
+	buf_printf(out, "%s", end);
+}
+
+static void expect_many(unsigned n, const char *begin, const char *end, const char *message)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT(CONFIG_TEXT_MAX);
+	struct err err = { "" };
+	put_unknown(&text, n, begin, end);
+	assert_null(config_parse(buf_str(&text), STR("f"), STR("/"), &err));
+	if (!strstr(err.text, message))
+		fail_msg("expected \"%s\", got \"%s\"", message, err.text);
+}
+
+/* What would take libconfig minutes does not come to it. */
+static void test_many_errors(void **state)
+{
+	expect_many(60, "", "", "f:3: unknown key \"x0\"");
+	expect_many(60, "", "", "(and 59 more)");
+	expect_many(255, "", "", "(and 254 more)"); /* and the hostname */
+	expect_many(256, "", "", "f:258: more than 256 settings in one group");
+	expect_many(256, "smtp: {", "}; y = 1; z = 1;", "(and 257 more)");
+	expect_many(257, "smtp: {", "};", "f:259: more than 256 settings in one group");
+	expect_many(30000, "smtp: {", "", "more than 256 settings in one group");
+	expect_many(1, "a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={",
+		"};};};};};};};};};};};};};};};", "unknown key \"a\"");
+	expect_many(1, "a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={", "",
+		"f:2: groups in more than 15");
+	expect_many(1, "}}}", "", "syntax error");
+}
+
 static void test_every_prefix(void **state)
 {
 	struct buf sample = BUF_INIT(65536);
@@ -607,6 +643,20 @@ static void test_load(void **state)
 	config_unref(c);
 	config_unref(NULL);
 	assert_null(config_load(directory, &err));
+	/* All errors, but not without end. */
+	struct buf text CLEANUP(buf_done) = BUF_INIT(CONFIG_TEXT_MAX),
+			problems CLEANUP(buf_done) = BUF_INIT(65536);
+	put_unknown(&text, 60, "", "");
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fwrite(text.p, 1, text.n, f);
+	fclose(f);
+	assert_null(config_load_all(path, &problems));
+	size_t lines = 0;
+	for (size_t i = 0; i < problems.n; i++)
+		lines += problems.p[i] == '\n';
+	assert_int_equal(lines, 51);
+	assert_true(str_ends(buf_str(&problems), STR("p.conf: and 10 more\n")));
 	unlink(path);
 	rmdir(directory);
 }
@@ -632,6 +682,7 @@ int main(void)
 		cmocka_unit_test(test_servers),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_several_errors),
+		cmocka_unit_test(test_many_errors),
 		cmocka_unit_test(test_every_prefix),
 		cmocka_unit_test(test_sample_is_default),
 		cmocka_unit_test(test_documents),

@@ -153,6 +153,11 @@ int ipc_client_attach(struct ipc_client *c, int fd)
 	return 0;
 }
 
+bool ipc_client_attached(const struct ipc_client *c)
+{
+	return c->link != NULL;
+}
+
 void ipc_client_free(struct ipc_client *c)
 {
 	if (!c)

@@ -116,6 +116,7 @@ struct ipc_client *ipc_client_new(struct loop *l, int64_t timeout) MUST_USE;
 int ipc_client_attach(struct ipc_client *c, int fd) MUST_USE;
 /* Closes the socket; the callee sees that. */
 void ipc_client_detach(struct ipc_client *c);
+bool ipc_client_attached(const struct ipc_client *c); /* and the callee has not gone */
 /* No task may be in a call. */
 void ipc_client_free(struct ipc_client *c);
 

@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A server that waits for one of its processes, and then some. */
-#define PATIENCE (2 * CONTROL_PATIENCE)
+/* A server that waits for one of its processes, and for its turn before. */
+#define PATIENCE (2 * CONTROL_PATIENCE + SECONDS(4))
 
 struct calling {
 	struct loop *loop;

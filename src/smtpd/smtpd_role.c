@@ -14,8 +14,14 @@
 /* Of each smtpd process: 128 such messages at a time; others go into files. */
 enum { LARGE_MEMORY = 128 * INCOMING_LARGE };
 
+enum { FILTERS_MAX = 256 };
+
 struct smtpd {
-	struct ipc_client *directory, *delivery, *filter;
+	struct ipc_client *directory, *delivery;
+	/* By their numbers; NULL: never heard of. Sessions take turns at those that are there. */
+	struct ipc_client *filters[FILTERS_MAX];
+	struct ipc_client *first_filter; /* before one was heard of: that becomes it; then NULL */
+	unsigned turn;
 	struct recipient_cache *recipients;
 	struct smtpd_counts counts;
 	struct random_stock random;
@@ -45,7 +51,7 @@ static int start(struct role_process *p, struct err *err)
 	char path[4096];
 	*s = (struct smtpd){ .directory = ipc_client_new(p->loop, SECONDS(30)),
 		.delivery = ipc_client_new(p->loop, p->config->smtp.data_end_timeout),
-		.filter = ipc_client_new(p->loop, filter_timeout(p->config)),
+		.first_filter = ipc_client_new(p->loop, filter_timeout(p->config)),
 		.memory = LARGE_MEMORY };
 	int n = snprintf(path, sizeof path, "%.*s/spool", STR_ARG(p->config->data_dir));
 	s->spool = n < (int)sizeof path ? open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
@@ -53,13 +59,46 @@ static int start(struct role_process *p, struct err *err)
 		int rc = err_errno(err, errno, "%s", path);
 		ipc_client_free(s->directory);
 		ipc_client_free(s->delivery);
-		ipc_client_free(s->filter);
+		ipc_client_free(s->first_filter);
 		free(s);
 		return rc;
 	}
 	s->recipients = recipient_cache_new(directory_over(s->directory));
 	p->state = s;
 	return 0;
+}
+
+static int filter_connected(struct role_process *p, str number, int fd)
+{
+	struct smtpd *s = p->state;
+	uint64_t i;
+	if (!str_to_u64(number, FILTERS_MAX - 1, &i)) {
+		close(fd);
+		return -EINVAL;
+	}
+	if (!s->filters[i]) {
+		s->filters[i] = s->first_filter
+					? s->first_filter
+					: ipc_client_new(p->loop, filter_timeout(p->config));
+		s->first_filter = NULL;
+	}
+	return ipc_client_attach(s->filters[i], fd);
+}
+
+/* The next one that is there, or else one that may come back during the session. Both calls about a
+ * message go to the same, which remembers the first (filter/envelope_cache.h). */
+static struct ipc_client *next_filter(struct smtpd *s)
+{
+	struct ipc_client *found = s->first_filter;
+	for (unsigned n = 0; n < FILTERS_MAX; n++) {
+		s->turn = (s->turn + 1) % FILTERS_MAX;
+		if (!s->filters[s->turn])
+			continue;
+		found = s->filters[s->turn];
+		if (ipc_client_attached(found))
+			break;
+	}
+	return found;
 }
 
 static int connected(struct role_process *p, str peer, int fd)
@@ -69,8 +108,8 @@ static int connected(struct role_process *p, str peer, int fd)
 		return ipc_client_attach(s->directory, fd);
 	if (str_equal(peer, STR("delivery")))
 		return ipc_client_attach(s->delivery, fd);
-	if (str_starts(peer, STR("filter")))
-		return ipc_client_attach(s->filter, fd);
+	if (str_starts(peer, STR("filter.")))
+		return filter_connected(p, str_skip(peer, sizeof "filter." - 1), fd);
 	close(fd);
 	return -EINVAL;
 }
@@ -115,7 +154,7 @@ static void serve(struct task *t, struct role_client *c, struct stream *stream)
 		.tls = p->tls ? tls_context_ref(p->tls) : NULL,
 		.directory = recipient_cache_calls(s->recipients),
 		.delivery = delivery_over(s->delivery),
-		.filter = filter_over(s->filter),
+		.filter = filter_over(next_filter(s)),
 		.counts = &s->counts,
 		.random = &s->random,
 		.memory = &s->memory,

@@ -19,7 +19,8 @@ enum {
 	NEWS_MAX = 16, /* a process that does not take them is told no more */
 };
 
-#define PEER_TIME SECONDS(10)
+/* Enough to wait for those who ask about a process that hangs, and for one more. */
+#define PEER_TIME (2 * CONTROL_PATIENCE + SECONDS(4))
 
 struct control {
 	struct supervisor *owner;
@@ -373,7 +374,8 @@ void control_finish(struct task *t, struct control *c)
 	c->listener = NULL;
 	for (struct peer *p = c->peers; p; p = p->next)
 		shutdown(p->fd, SHUT_RDWR);
-	/* Questions end with the processes' sockets, which are closed by now; calls with them. */
+	/* Not for long: questions end with the processes' sockets, which are closed by now, calls
+	 * with them or by their deadlines, and a peer with its calls and its socket. */
 	while ((c->questions || c->peers) && event_wait(t, &c->progress, NEVER) == 0)
 		;
 }

@@ -17,5 +17,6 @@
 /* Accounts in one call. */
 enum { CONTROL_CHANGED_MAX = 4096 };
 
-/* A process that takes longer to say how it does is left out. */
-#define CONTROL_PATIENCE SECONDS(3)
+/* A process that takes longer to say how it does is left out. On a busy machine a sound one may
+ * have no turn for some seconds, and to be told that it hangs is worse than to wait. */
+#define CONTROL_PATIENCE SECONDS(8)

@@ -3,8 +3,9 @@
  *
  *   spawn ──▶ configure ──▶ connect with the other roles ──▶ listen ──▶ ready ──▶ exit
  *     ▲                                                                            │
- *     └───────────────── wait: restart_delay, doubled each time ◀──────────────────┘
+ *     └────────────────────────── wait: restart_delay() ◀──────────────────────────┘
  */
+#include "supervisor/restart.h"
 #include "supervisor/supervisor_internal.h"
 
 #include <errno.h>
@@ -15,14 +16,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A process that lived so long has its next restart without delay. */
-#define LONG_LIFE SECONDS(60)
 #define CONTROL_TIMEOUT SECONDS(90) /* the longest shutdown_grace, and then some */
 
 /* Who calls whom. */
 static const struct {
 	const char *caller, *callee;
-	bool one; /* each of the callers calls one of the callees */
+	bool dealt; /* the callees are dealt out to the callers, or the callers to the callees */
 } edges[] = {
 	{ "smtpd", "directory", false }, { "smtpd", "delivery", false },
 	{ "smtpd", "filter", true }, { "filter", "resolver", false },
@@ -243,7 +242,8 @@ static bool calls(const struct instance *caller, const struct instance *callee)
 	for (size_t i = 0; i < ARRAY_LEN(edges); i++)
 		if (!strcmp(edges[i].caller, caller->role) &&
 			!strcmp(edges[i].callee, callee->role) &&
-			(!edges[i].one || caller->index % callee->count == callee->index))
+			(!edges[i].dealt || caller->index % callee->count ==
+						    callee->index % caller->count))
 			return true;
 	return false;
 }
@@ -286,6 +286,9 @@ static int bring_up(struct task *t, struct instance *in, struct err *err)
 		return rc;
 	connect_instance(t, in);
 	rc = listen_on_all(t, in);
+	/* It died while others were told of it: its exit is heard of, or the end of its socket. */
+	if (rc == 0 && (!in->running || !ipc_client_attached(in->control)))
+		rc = -ECONNRESET;
 	if (rc < 0)
 		return err_errno(err, -rc, "listening");
 	in->ready = true;
@@ -319,7 +322,7 @@ static void run_instance(struct task *t, void *arg)
 {
 	struct instance *in = arg;
 	struct supervisor *s = in->owner;
-	int64_t delay = s->config->supervisor.restart_delay;
+	int64_t delay = 0;
 	while (!s->stopping && !in->off) {
 		struct err err = { "" };
 		int64_t started = task_now(t);
@@ -336,6 +339,7 @@ static void run_instance(struct task *t, void *arg)
 		event_set(&s->progress);
 		if (rc < 0 && in->running)
 			instance_kill(in);
+		/* Its life. While the process is there, nobody cancels this task. */
 		while (in->running && event_wait(t, &in->exited, NEVER) == 0)
 			;
 		if (in->census)
@@ -343,11 +347,9 @@ static void run_instance(struct task *t, void *arg)
 		in->restarts += !in->killed && !s->stopping;
 		log_end(in);
 		event_set(&s->progress);
-		if (task_now(t) - started >= LONG_LIFE)
-			delay = s->config->supervisor.restart_delay;
+		delay = restart_delay(s->config, delay, rc == 0, task_now(t) - started);
 		if (s->stopping || task_sleep(t, delay) < 0)
 			break;
-		delay = MIN(2 * delay, s->config->supervisor.restart_delay_max);
 	}
 	in->task = NULL;
 	event_set(&s->progress);

@@ -280,9 +280,21 @@ static void drain_and_end(struct task *t, struct supervisor *s, bool clients, in
 	kill_the_rest(s, clients);
 	deadline = task_deadline(t, KILLED_GRACE);
 	wait_for_end(t, s, clients, deadline);
-	while (left) /* nobody is there any more: their calls have failed */
+	/* Not for long: each process has ended or was let go of, so that their calls have failed.
+	 * And to the end, as they refer to `all`: nobody cancels this task. */
+	while (left)
 		if (event_wait(t, &s->progress, NEVER) < 0)
 			break;
+}
+
+/* What waits for a disk that does not answer was killed, but ends only when that answers; until
+ * then its task and libuv refer to the instance. */
+static bool all_have_ended(const struct supervisor *s)
+{
+	for (const struct instance *in = s->instances; in; in = in->next)
+		if (in->task)
+			return false;
+	return true;
 }
 
 /* Those who serve clients first: what they have begun needs the others. */
@@ -297,6 +309,8 @@ static void shut_down(struct task *t, struct supervisor *s)
 	drain_and_end(t, s, true, deadline);
 	drain_and_end(t, s, false, deadline + LAST_GRACE);
 	control_finish(t, s->control);
+	if (!all_have_ended(s))
+		_exit(1);
 }
 
 /* ── The whole ────────────────────────────────────────────────────────────────────────────── */

@@ -10,5 +10,6 @@
 #include "base/config.h"
 
 /* Runs the server until SIGTERM or SIGINT; SIGHUP loads the file at config_path again. Takes over
- * the reference. The exit status: 0 after an orderly end, 1 where it could not start. */
+ * the reference. The exit status: 0 after an orderly end, 1 where it could not start, or where a
+ * process could not even be killed. */
 int supervisor_run(const struct config *config, const char *config_path);

@@ -540,7 +540,7 @@ def test_slowloris(make_server):
     with server.smtp() as client:
         client.socket.settimeout(0.2)
         start = time.monotonic()
-        while time.monotonic() - start < 15:
+        while time.monotonic() - start < 60:  # by default it is 300
             try:
                 client.send(b"N")
                 got = client.socket.recv(100)
@@ -550,7 +550,7 @@ def test_slowloris(make_server):
                 continue
             except ConnectionError:
                 return
-        pytest.fail("still connected after 15 s of one byte every 0.2 s")
+        pytest.fail("still connected after a minute of one byte every 0.2 s")
 
 
 def test_message_that_trickles(make_server):

@@ -1,4 +1,5 @@
 """postern stats: what it counts is what was sent."""
+import contextlib
 import json
 import os
 import pwd
@@ -167,6 +168,47 @@ def test_what_was_sent_is_what_is_counted(make_server, send):
                      or time.time() // 86400 > today, 20, "today's messages")
     rows = server.verb("stats", "processes").stdout.splitlines()
     assert len(rows) == 1 + len(said["processes"]) and all(" running " in row for row in rows[1:])
+
+
+@pytest.mark.parametrize("smtpd, filters", [(1, 3), (2, 2), (2, 3), (3, 2)])
+def test_every_filter_has_its_turn(make_server, send, smtpd, filters):
+    """Whatever the numbers of processes are: which smtpd takes a connection is chance, but no filter stays idle."""
+    server = make_server(settings={"smtp": {"processes": smtpd}, "filter": {"processes": filters}})
+
+    def judged_by():
+        assert all(reply.matches("250 ") for reply in send(server, count=filters))
+        return [p["stats"]["accepted"] for p in stats(server)["processes"] if p["role"] == "filter"]
+    if smtpd == 1:
+        assert judged_by() == [1] * filters
+    procs.wait_until(lambda: all(judged_by()), 60, "a message for each filter")
+
+
+def test_without_one_of_two_filters(make_server, send):
+    """The other one judges what comes meanwhile."""
+    server = make_server(settings={"smtp": {"processes": 1}, "filter": {"processes": 2},
+                                   "supervisor": {"restart_delay": "30s"}})
+    [pid] = [p["pid"] for p in stats(server)["processes"] if p["name"] == "filter.0"]
+    server.kill_process(pid)
+    server.wait_log("a process died .*process=filter")
+    assert all(reply.matches("250 ") for reply in send(server, count=4))
+
+
+def test_a_session_from_when_there_was_no_filter(make_server):
+    """It goes on when there is one again, with either smtpd."""
+    server = make_server(settings={"smtp": {"processes": 2}, "filter": {"processes": 2},
+                                   "supervisor": {"restart_delay": "1s"}})
+    filters = server.roles()["filter"]
+    with contextlib.ExitStack() as sessions:
+        for pid in filters:
+            server.kill_process(pid)
+        clients = [sessions.enter_context(server.smtp()) for _ in range(8)]
+        for client in clients:
+            client.ehlo()
+        procs.wait_until(lambda: len(server.logged("started .*process=filter")) == 4, 30, "the filters")
+        procs.wait_until(lambda: stats(server)["problems"] == [], 30, "all of it")
+        for client in clients:
+            client.envelope()
+            assert client.data(b"From: a@remote.test\r\n\r\nx\r\n").matches("250 ")
 
 
 def test_nobody_is_there(make_server):

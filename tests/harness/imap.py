@@ -2,7 +2,7 @@
 import re
 import socket
 
-TIMEOUT = 20
+TIMEOUT = 60  # of a server that has nothing else to wait for, on a busy machine
 
 
 class Closed(Exception):

@@ -2,7 +2,7 @@
 import re
 import socket
 
-TIMEOUT = 20
+TIMEOUT = 60  # of a server that has nothing else to wait for, on a busy machine
 ID = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{8,}\b")
 
 
