@@ -63,6 +63,12 @@ static void add_content(struct tnef *f, str name, str content, char *owned)
 		free(owned);
 }
 
+static void begin_attachment(struct tnef *f)
+{
+	f->any = f->unicode = false;
+	f->title = f->filename = f->content = STR_EMPTY;
+}
+
 static void end_attachment(struct tnef *f)
 {
 	struct buf name CLEANUP(buf_done) = BUF_INIT(NAME_BYTES_MAX);
@@ -73,8 +79,7 @@ static void end_attachment(struct tnef *f)
 		str_cut(raw, '\0', &raw, &rest);
 	if (f->any)
 		add_content(f, f->unicode ? buf_str(&name) : raw, f->content, NULL);
-	f->any = f->unicode = false;
-	f->title = f->filename = f->content = STR_EMPTY;
+	begin_attachment(f);
 }
 
 /* ── Properties ── */
@@ -141,7 +146,7 @@ static void skip_property_name(str *s)
 static bool take_property(str *s, struct property *out)
 {
 	uint32_t tag = take_le32(s);
-	*out = (struct property){ .type = tag & 0xffff, .id = tag >> 16 };
+	*out = (struct property){ .type = tag & 0xffff, .id = tag >> 16, .value = STR_EMPTY };
 	if (out->id >= PROPERTY_NAMED)
 		skip_property_name(s);
 	bool sized = has_length(out->type);
@@ -270,6 +275,7 @@ static void read_attribute(struct tnef *f, uint32_t level, uint32_t id, str data
 void inspect_tnef(struct inspect_scan *s, struct inspect_item *item)
 {
 	struct tnef f = { .scan = s, .item = item };
+	begin_attachment(&f);
 	str rest = str_skip(item->content, HEADER_SIZE);
 	while (rest.n) {
 		uint32_t level = (unsigned char)rest.p[0], n = inspect_le32(rest, 5);
