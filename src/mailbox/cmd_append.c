@@ -237,7 +237,7 @@ struct imap_reply cmd_append(struct session *s, const struct imap_command *c)
 		.fd = -1,
 		.arena = ARENA_INIT(2 * SUMMARY_ARENA_MAX) };
 	struct imap_reply reply;
-	bool complete;
+	bool complete = false;
 	if (refused(&x, &reply))
 		return refuse(s, &c->append, reply);
 	if (!c->append.message.nonsync)
