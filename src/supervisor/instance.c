@@ -33,10 +33,13 @@ static const struct {
 
 /* ── Making them ──────────────────────────────────────────────────────────────────────────── */
 
+/* As many as can be configured: callers have places for no more (smtpd_role.c). */
+enum { PROCESSES_MAX = 256 };
+
 static unsigned processes(int64_t configured, long cpus_each)
 {
 	long fit = sysconf(_SC_NPROCESSORS_ONLN) / cpus_each;
-	return configured ? (unsigned)configured : (unsigned)MAX(fit, 1);
+	return configured ? (unsigned)configured : (unsigned)MIN(MAX(fit, 1), PROCESSES_MAX);
 }
 
 /* So many instances of the role, at the end of the list; with a table of connections if clients
